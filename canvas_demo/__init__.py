@@ -1,0 +1,1 @@
+"""Canvas Demo: one architecture, real and small enough to take apart."""

@@ -1,0 +1,88 @@
+"""The one place that reads the environment.
+
+Each setting is an environment variable with the prefix ``CANVAS_DEMO_`` (``port_web`` is
+``CANVAS_DEMO_PORT_WEB``). The defaults are those of a stack on one machine.
+"""
+
+import hashlib
+import hmac
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MODULES = ("identity", "keys", "canvases", "files", "websockets", "notifications")
+
+
+class Settings(BaseSettings):
+    """All settings of the stack and of the backend."""
+
+    model_config = SettingsConfigDict(env_prefix="CANVAS_DEMO_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path.home() / ".canvas-demo", description="folder that holds all state of one stack")
+    cache: Path = Field(
+        Path.home() / ".cache" / "canvas-demo",
+        description="folder with what any stack may share: jars and JVM AOT caches",
+    )
+    host: str = Field("127.0.0.1", description="address that every server listens on")
+
+    port_web: int = Field(3000, description="UI, API and websockets", ge=0, le=65535)
+    port_websockets: int = Field(3001, description="first port of further websocket hosts", ge=0, le=65535)
+    port_grpc: int = Field(3050, description="first of the modules' gRPC ports, one a module", ge=0, le=65535)
+    port_postgres: int = Field(3432, description="PostgreSQL", ge=0, le=65535)
+    port_kafka: int = Field(3092, description="Kafka, for clients", ge=0, le=65535)
+    port_kafka_controller: int = Field(3093, description="Kafka, KRaft controller", ge=0, le=65535)
+    port_connect: int = Field(3083, description="Kafka Connect's REST", ge=0, le=65535)
+
+    postgres_host: str = Field("127.0.0.1", description="where PostgreSQL listens")
+    postgres_database: str = Field("canvas_demo", description="the database")
+    postgres_admin: str = Field("postgres", description="role that migrates the database")
+    kafka_bootstrap: str = Field("", description="Kafka's bootstrap servers; empty: this host, port_kafka")
+    connect_url: str = Field("", description="Kafka Connect's REST; empty: this host, port_connect")
+    grpc_addresses: dict[str, str] = Field(
+        default_factory=dict, description='JSON, module → "host:port" where it is not on this host'
+    )
+    websocket_host_name: str = Field("ws-1", description="name of this websocket host")
+
+    secret: SecretStr = Field(
+        SecretStr("canvas-demo"),
+        description="what service credentials and the passwords of database roles are derived from",
+    )
+    master_key: SecretStr = Field(
+        SecretStr(""), description="key-encryption key of the module keys: 32 bytes in base64"
+    )
+    files_url: str = Field("", description="where file contents are kept; empty: a folder in home")
+    web_origins: list[str] = Field(
+        default_factory=list, description="JSON list of origins whose pages may open a websocket; empty: port_web"
+    )
+    log_level: str = Field("INFO", description="lowest level of log lines")
+
+    @cached_property
+    def bootstrap(self) -> str:
+        return self.kafka_bootstrap or f"{self.host}:{self.port_kafka}"
+
+    @cached_property
+    def connect(self) -> str:
+        return self.connect_url or f"http://{self.host}:{self.port_connect}"
+
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """Origins that are our own (RFC 6454)."""
+        own = [f"http://{name}:{self.port_web}" for name in ("localhost", "127.0.0.1", self.host)]
+        return frozenset(self.web_origins or own)
+
+    def grpc_address(self, module: str) -> str:
+        """The ``host:port`` at which ``module`` answers."""
+        return self.grpc_addresses.get(module) or f"{self.host}:{self.port_grpc + MODULES.index(module) + 1}"
+
+    def derived_secret(self, purpose: str) -> str:
+        """A secret for one purpose, as 64 hex digits: HMAC-SHA-256 of it under ``secret``."""
+        return hmac.new(self.secret.get_secret_value().encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+    def database_url(self, role: str) -> str:
+        """The libpq URL of the database for ``role``: a module's name or ``postgres_admin``."""
+        password = self.derived_secret(f"postgres/{role}")
+        return (
+            f"postgresql://{role}:{password}@{self.postgres_host}:{self.port_postgres}/{self.postgres_database}"
+        )
