@@ -1,0 +1,1 @@
+"""Generated from proto/ by `make contracts`; not edited by hand."""
