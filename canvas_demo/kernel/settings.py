@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     grpc_addresses: dict[str, str] = Field(
         default_factory=dict, description='JSON, module → "host:port" where it is not on this host'
     )
+    grpc_listen: dict[str, str] = Field(
+        default_factory=dict, description='JSON, module → "host:port" it listens on where that is another'
+    )
     websocket_host_name: str = Field("ws-1", description="name of this websocket host")
 
     secret: SecretStr = Field(
@@ -60,10 +63,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def bootstrap(self) -> str:
+        """Kafka's bootstrap servers."""
         return self.kafka_bootstrap or f"{self.host}:{self.port_kafka}"
 
     @cached_property
     def connect(self) -> str:
+        """Where Kafka Connect's REST answers."""
         return self.connect_url or f"http://{self.host}:{self.port_connect}"
 
     @cached_property
@@ -76,6 +81,10 @@ class Settings(BaseSettings):
         """The ``host:port`` at which ``module`` answers."""
         return self.grpc_addresses.get(module) or f"{self.host}:{self.port_grpc + MODULES.index(module) + 1}"
 
+    def grpc_listen_address(self, module: str) -> str:
+        """The ``host:port`` that ``module`` listens on in this process."""
+        return self.grpc_listen.get(module) or self.grpc_address(module)
+
     def derived_secret(self, purpose: str) -> str:
         """A secret for one purpose, as 64 hex digits: HMAC-SHA-256 of it under ``secret``."""
         return hmac.new(self.secret.get_secret_value().encode(), purpose.encode(), hashlib.sha256).hexdigest()
@@ -83,6 +92,4 @@ class Settings(BaseSettings):
     def database_url(self, role: str) -> str:
         """The libpq URL of the database for ``role``: a module's name or ``postgres_admin``."""
         password = self.derived_secret(f"postgres/{role}")
-        return (
-            f"postgresql://{role}:{password}@{self.postgres_host}:{self.port_postgres}/{self.postgres_database}"
-        )
+        return f"postgresql://{role}:{password}@{self.postgres_host}:{self.port_postgres}/{self.postgres_database}"

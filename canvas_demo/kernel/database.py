@@ -1,0 +1,47 @@
+"""PostgreSQL: a pool of connections per module, under a role that can touch that module's schema alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from canvas_demo.kernel.settings import Settings
+
+Connection = psycopg.AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+MAX_CONNECTIONS = 8
+"""Connections of one module in one process."""
+
+
+@asynccontextmanager
+async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
+    """A pool under the module's role; ``search_path`` is the module's schema.
+
+    ``async with pool.connection() as connection`` is one transaction: committed at the end,
+    rolled back by an exception. Connections that the server closed are replaced.
+    """
+    kwargs: dict[str, Any] = {
+        "row_factory": dict_row,
+        "application_name": f"canvas-demo {module}",
+        "connect_timeout": 5,
+    }
+    pool: Pool = AsyncConnectionPool(
+        settings.database_url(module),
+        connection_class=psycopg.AsyncConnection[DictRow],
+        kwargs=kwargs,
+        min_size=1,
+        max_size=MAX_CONNECTIONS,
+        timeout=5,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+        name=module,
+    )
+    await pool.open(wait=True, timeout=30)
+    try:
+        yield pool
+    finally:
+        await pool.close()

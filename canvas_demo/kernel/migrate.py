@@ -1,0 +1,57 @@
+"""Bring the database to what the code expects: roles, schemas, and each module's migrations.
+
+Every module's schema gets the kernel's tables (outbox, inbox) and then its own. The files are plain
+SQL, applied once each, in the order of their names, by yoyo.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from yoyo import get_backend, read_migrations
+
+from canvas_demo.kernel.settings import Settings
+
+CDC_ROLE = "canvas_demo_cdc"
+"""The role that Debezium reads the replication stream with; it may do nothing else."""
+KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(settings: Settings, modules: Iterable[tuple[str, Path]]) -> Iterator[str]:
+    """Migrate each ``(module, folder of its migrations)``; yields a line for each thing done."""
+    admin = settings.database_url(settings.postgres_admin)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        _create_role(connection, settings, CDC_ROLE, "REPLICATION")
+    for module, folder in modules:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            _create_schema(connection, settings, module)
+        backend = get_backend(admin.replace("postgresql://", "postgresql+psycopg://", 1) + f"?schema={module}")
+        with backend.lock():
+            pending = backend.to_apply(read_migrations(str(KERNEL_MIGRATIONS), str(folder)))
+            backend.apply_migrations(pending)
+        yield from (f"{module}: {migration.id}" for migration in pending)
+
+
+def _create_schema(connection: psycopg.Connection, settings: Settings, module: str) -> None:
+    """A role with the module's name and a schema that it can use, but does not own."""
+    _create_role(connection, settings, module, "")
+    role = sql.Identifier(module)
+    for statement in (
+        "CREATE SCHEMA IF NOT EXISTS {role}",
+        "GRANT USAGE ON SCHEMA {role} TO {role}",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {role} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        "ALTER ROLE {role} SET search_path = {role}",
+    ):
+        connection.execute(sql.SQL(statement).format(role=role))
+
+
+def _create_role(connection: psycopg.Connection, settings: Settings, role: str, right: LiteralString) -> None:
+    """The role, able to sign in with its derived password, and with ``right``."""
+    exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+    statement = sql.SQL("ALTER" if exists else "CREATE") + sql.SQL(
+        " ROLE {role} LOGIN " + right + " PASSWORD {password}"
+    )
+    password = sql.Literal(settings.derived_secret(f"postgres/{role}"))
+    connection.execute(statement.format(role=sql.Identifier(role), password=password))

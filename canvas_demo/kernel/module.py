@@ -1,0 +1,62 @@
+"""The one shape of a module: what `canvas_demo.modules.<name>.MODULE` says of itself."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from canvas_demo.kernel.aggregate import Aggregate
+from canvas_demo.kernel.consumer import Consumer, Reaction
+from canvas_demo.kernel.database import Pool, open_pool
+from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
+from canvas_demo.kernel.settings import Settings
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a module gets to run with."""
+
+    settings: Settings
+    pool: Pool
+    channels: Channels
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a module does while it runs; ``routes`` are ASGI routes for the process's web server."""
+
+    services: Sequence[Service]
+    reactions: Mapping[tuple[str, str], Reaction] = field(default_factory=dict)
+    routes: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module: its name is that of its schema, its database role and its consumer group."""
+
+    name: str
+    package: Path
+    aggregates: Sequence[Aggregate[Any]]
+    start: Callable[[Runtime], AbstractAsyncContextManager[Running]]
+
+    @property
+    def migrations(self) -> Path:
+        """The folder of its migrations."""
+        return self.package / "migrations"
+
+
+@asynccontextmanager
+async def run_module(module: Module, settings: Settings) -> AsyncIterator[Running]:
+    """Run a module: its pool, its gRPC server, its consumer."""
+    channels = Channels(settings, module.name)
+    try:
+        async with open_pool(settings, module.name) as pool, module.start(Runtime(settings, pool, channels)) as running:
+            async with serve_rpc(settings.grpc_listen_address(module.name), running.services, channels):
+                if not running.reactions:
+                    yield running
+                    return
+                async with Consumer(settings, module.name, pool, running.reactions).running():
+                    yield running
+    finally:
+        await channels.close()

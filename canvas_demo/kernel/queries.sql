@@ -1,0 +1,33 @@
+-- What the kernel asks of the tables that every module has; search_path is the module's schema.
+
+-- name: append_event
+INSERT INTO outbox (
+    event_id, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version,
+    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at
+) VALUES (
+    %(event_id)s, %(aggregate_type)s, %(aggregate_id)s, %(aggregate_version)s, %(event_type)s, %(schema_version)s,
+    %(organization_id)s, %(payload)s, %(correlation_id)s, %(causation_id)s, %(traceparent)s, %(occurred_at)s
+)
+
+-- name: read_stream
+SELECT
+    position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version,
+    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at
+FROM outbox
+WHERE aggregate_type = %s AND aggregate_id = %s
+ORDER BY aggregate_version
+
+-- name: read_streams
+SELECT
+    position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version,
+    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at
+FROM outbox
+WHERE aggregate_type = %s
+ORDER BY aggregate_id, aggregate_version
+
+-- name: claim_events
+-- The events of a batch that this consumer has not handled yet; from here on it has.
+INSERT INTO inbox (consumer, event_id)
+SELECT %(consumer)s, event_id FROM unnest(%(event_ids)s::uuid[]) AS event_id
+ON CONFLICT DO NOTHING
+RETURNING event_id::text

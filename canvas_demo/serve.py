@@ -1,0 +1,106 @@
+"""The composition root: any set of modules in one process."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib import import_module
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from canvas_demo.kernel.kafka import ensure_topics
+from canvas_demo.kernel.logs import configure_logs
+from canvas_demo.kernel.migrate import migrate
+from canvas_demo.kernel.module import Module, run_module
+from canvas_demo.kernel.settings import MODULES, Settings
+
+log = structlog.get_logger(__name__)
+
+GATEWAY = "gateway"
+ALL = (*MODULES, GATEWAY)
+WEBSOCKET_FRAME = 64 * 1024
+"""Bytes of the largest frame that a client may send; a larger one closes with 1009."""
+
+
+def module(name: str) -> Module:
+    """The module of this name."""
+    found: Module = import_module(f"canvas_demo.modules.{name}").MODULE
+    return found
+
+
+def run_migrations(settings: Settings) -> Iterator[str]:
+    """Bring the database up to date for every module; yields a line for each migration applied."""
+    return migrate(settings, [(name, module(name).migrations) for name in MODULES])
+
+
+def run(settings: Settings, names: Sequence[str]) -> None:
+    """Serve ``names`` (modules, and ``gateway``) until SIGTERM or SIGINT."""
+    configure_logs(settings.log_level)
+    asyncio.run(_serve(settings, names))
+
+
+async def _serve(settings: Settings, names: Sequence[str]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    modules = [module(name) for name in names if name != GATEWAY]
+    types = sorted({aggregate.type for name in MODULES for aggregate in module(name).aggregates})
+    await asyncio.to_thread(ensure_topics, settings, types)
+    async with AsyncExitStack() as running:
+        routes: list[Any] = []
+        for each in modules:
+            routes += (await running.enter_async_context(run_module(each, settings))).routes
+        if GATEWAY in names:
+            from canvas_demo.gateway.app import run_gateway  # noqa: PLC0415  (FastAPI is slow to import)
+
+            app = await running.enter_async_context(run_gateway(settings))
+            app.router.routes[:0] = routes
+            await running.enter_async_context(_web_server(settings, app))
+        elif routes:
+            await running.enter_async_context(_web_server(settings, Starlette(routes=routes)))
+        log.info("serving", modules=list(names))
+        await stop.wait()
+        log.info("stopping", modules=list(names))
+
+
+class _WebServer(uvicorn.Server):
+    """A server that leaves the signals to its process, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@asynccontextmanager
+async def _web_server(settings: Settings, app: Any) -> AsyncIterator[None]:  # noqa: ANN401  (any ASGI application)
+    config = uvicorn.Config(
+        app,
+        ws="wsproto",
+        ws_max_size=WEBSOCKET_FRAME,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
+    server = _WebServer(config)
+    with socket.create_server((settings.host, settings.port_web), backlog=2048) as listener:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve([listener]))
+            await server.listening.wait()
+            try:
+                yield
+            finally:
+                server.should_exit = True
