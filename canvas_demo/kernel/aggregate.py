@@ -23,7 +23,8 @@ class State(Protocol):
     """What the state of every aggregate tells: whose it is."""
 
     @property
-    def organization_id(self) -> str: ...
+    def organization_id(self) -> str:
+        """The organisation that the aggregate belongs to."""
 
 
 S = TypeVar("S", bound=State)

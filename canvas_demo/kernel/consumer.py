@@ -1,5 +1,7 @@
-"""The consumer: Kafka record → inbox row, the reaction's writes and its own outbox rows in ONE
-transaction → then the offset. A record that comes twice has one effect.
+"""The consumer: Kafka record → one transaction → offset.
+
+The transaction holds the inbox row, the reaction's writes and its own outbox rows, and the offset is
+committed after it: a record that comes twice has one effect.
 
 A batch of records shares a transaction; where one of them fails, the batch is rolled back and its
 records are handled one by one, so that a failure costs only itself. A record that fails is tried

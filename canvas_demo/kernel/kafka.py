@@ -40,10 +40,12 @@ class Delivered:
 
     @property
     def aggregate_type(self) -> str:
+        """The type of the aggregate that it happened to."""
         return self.subject.partition("/")[0]
 
     @property
     def aggregate_id(self) -> str:
+        """The aggregate that it happened to; the record's key."""
         return self.subject.partition("/")[2]
 
     @cached_property

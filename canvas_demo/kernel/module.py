@@ -1,7 +1,7 @@
 """The one shape of a module: what `canvas_demo.modules.<name>.MODULE` says of itself."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,14 @@ class Module:
 @asynccontextmanager
 async def run_module(module: Module, settings: Settings) -> AsyncIterator[Running]:
     """Run a module: its pool, its gRPC server, its consumer."""
-    channels = Channels(settings, module.name)
-    try:
-        async with open_pool(settings, module.name) as pool, module.start(Runtime(settings, pool, channels)) as running:
-            async with serve_rpc(settings.grpc_listen_address(module.name), running.services, channels):
-                if not running.reactions:
-                    yield running
-                    return
-                async with Consumer(settings, module.name, pool, running.reactions).running():
-                    yield running
-    finally:
-        await channels.close()
+    async with AsyncExitStack() as stack:
+        channels = Channels(settings, module.name)
+        stack.push_async_callback(channels.close)
+        pool = await stack.enter_async_context(open_pool(settings, module.name))
+        running = await stack.enter_async_context(module.start(Runtime(settings, pool, channels)))
+        address = settings.grpc_listen_address(module.name)
+        await stack.enter_async_context(serve_rpc(address, running.services, channels))
+        if running.reactions:
+            consumer = Consumer(settings, module.name, pool, running.reactions)
+            await stack.enter_async_context(consumer.running())
+        yield running

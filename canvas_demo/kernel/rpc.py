@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import grpc
 import psycopg
 import structlog
 from google.protobuf import any_pb2, descriptor_pool
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
@@ -81,13 +81,14 @@ class _Identified:
 
     def _with_identity(self, details: grpc.aio.ClientCallDetails, deadline: float | None) -> grpc.aio.ClientCallDetails:
         metadata = Metadata(*(details.metadata or ()))
+        present = set(metadata.keys())
         trace = current_trace()
         metadata["x-correlation-id"] = trace.correlation_id
         metadata["x-causation-id"] = trace.causation_id
         metadata["traceparent"] = trace.traceparent
         metadata["service-authorization"] = f"Bearer {self._credentials.token()}"
         token = current_token()
-        if token and "authorization" not in metadata:
+        if token and "authorization" not in present:
             metadata["authorization"] = f"Bearer {token}"
         ends = _deadline.get()
         timeouts = [details.timeout or deadline, ends - time.monotonic() if ends else None]
@@ -137,8 +138,8 @@ class Channels:
     async def serving(self, module: str) -> bool:
         """Whether the module says that it serves (gRPC health checking protocol)."""
         try:
-            stub = health_pb2_grpc.HealthStub(self.to(module))
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+            check: Any = health_pb2_grpc.HealthStub(self.to(module))
+            answer = await check.Check(health_pb2.HealthCheckRequest(), timeout=2)
         except AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -170,8 +171,8 @@ def access_of(method: str) -> int:
     return int(descriptor.GetOptions().Extensions[options_pb2.access])
 
 
-def _bearer(metadata: dict[str, Any], key: str) -> str:
-    scheme, _, token = str(metadata.get(key, "")).partition(" ")
+def _bearer(metadata: dict[str, str], key: str) -> str:
+    scheme, _, token = metadata.get(key, "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
@@ -229,12 +230,9 @@ class _Guard(grpc.aio.ServerInterceptor):
             raise error from error
 
     async def _enter(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        set_trace(
-            Trace(metadata["x-correlation-id"], metadata["x-causation-id"], metadata["traceparent"])
-            if {"x-correlation-id", "x-causation-id", "traceparent"} <= metadata.keys()
-            else Trace.start(metadata.get("traceparent"), metadata.get("x-correlation-id"))
-        )
+        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        trace = Trace.start(metadata.get("traceparent"), metadata.get("x-correlation-id"))
+        set_trace(replace(trace, causation_id=metadata.get("x-causation-id", trace.causation_id)))
         remaining = context.time_remaining()
         _deadline.set(time.monotonic() + remaining if remaining is not None else None)
         set_caller(None)
