@@ -50,8 +50,9 @@ def _create_schema(connection: psycopg.Connection, settings: Settings, module: s
 def _create_role(connection: psycopg.Connection, settings: Settings, role: str, right: LiteralString) -> None:
     """The role, able to sign in with its derived password, and with ``right``."""
     exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
-    statement = sql.SQL("ALTER" if exists else "CREATE") + sql.SQL(
-        " ROLE {role} LOGIN " + right + " PASSWORD {password}"
+    verb: LiteralString = "ALTER" if exists else "CREATE"
+    connection.execute(
+        sql.SQL(verb + " ROLE {role} LOGIN " + right + " PASSWORD {password}").format(
+            role=sql.Identifier(role), password=sql.Literal(settings.derived_secret(f"postgres/{role}"))
+        )
     )
-    password = sql.Literal(settings.derived_secret(f"postgres/{role}"))
-    connection.execute(statement.format(role=sql.Identifier(role), password=password))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import assert_never
 
 from canvas_demo.contracts.canvases.v1.canvases_pb2 import ItemFile
@@ -19,7 +18,6 @@ from canvas_demo.kernel.errors import AlreadyExists, NotFound, Rejected
 from canvas_demo.kernel.values import checked_coordinate, checked_name
 
 CanvasEvent = CanvasCreated | CanvasRenamed | CanvasArchived | ItemPlaced | ItemMoved | ItemFileChanged | ItemRemoved
-NO_ITEMS: Mapping[str, "Item"] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Canvas:
     name: str
     created_by: str
     archived: bool = False
-    items: Mapping[str, Item] = field(default=NO_ITEMS)
+    items: Mapping[str, Item] = field(default_factory=dict)
 
 
 # --- commands ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from canvas_demo.kernel.aggregate import Aggregate, Loaded
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.events import EventTypes
 from canvas_demo.kernel.sql import Queries
-from canvas_demo.modules.canvases.domain import NO_ITEMS, Canvas, File, Item, decide, evolve
+from canvas_demo.modules.canvases.domain import Canvas, File, Item, decide, evolve
 
 QUERIES = Queries(__package__)
 
@@ -40,7 +40,7 @@ async def canvases_of_file(connection: Connection, file_id: str) -> list[str]:
 
 async def save(connection: Connection, before: Canvas | None, after: Canvas, version: int, now: datetime) -> None:
     """Write what differs between two states."""
-    old = before.items if before else NO_ITEMS
+    old = before.items if before else {}
     changed = [item for key, item in after.items.items() if old.get(key) != item]
     gone = [{"canvas_id": after.canvas_id, "item_id": key} for key in old if key not in after.items]
     row = {"version": version, "now": now, **{key: value for key, value in vars(after).items() if key != "items"}}

@@ -1,0 +1,1 @@
+"""Figures of this system, measured beside those of a peer."""
