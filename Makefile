@@ -1,0 +1,73 @@
+# `make help` says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+		awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; say which with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Making $(VENV): the packages of requirements.lock, each checked against its hash"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.complete ## Make the virtual environment with everything in it
+
+.PHONY: prepare
+prepare: setup ## Fetch the Java side of the stack ahead: Kafka, Connect, Debezium
+	@$(BIN)/canvas-demo prepare
+
+.PHONY: lab
+lab: prepare ## Start the stack and open JupyterLab on the notebooks; LAB_ARGS=--no-browser without a screen
+	@started=; $(BIN)/canvas-demo status >/dev/null 2>&1 || started=yes; \
+	$(BIN)/canvas-demo up --detach || exit 1; \
+	trap 'test -z "$$started" || $(BIN)/canvas-demo down' EXIT; \
+	trap : INT; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS) 00-start-here.ipynb
+
+.PHONY: up down
+up: prepare ## Start the stack and leave it running
+	@$(BIN)/canvas-demo up --detach
+down: setup ## Stop the stack
+	@$(BIN)/canvas-demo down
+
+.PHONY: lint
+lint: setup ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: unit
+unit: setup ## Run the tests that need no stack
+	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
+.PHONY: test
+test: lint prepare ## Check everything: style, types, imports, and all tests on a real stack
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: contracts
+contracts: setup ## Generate canvas_demo/contracts from proto/
+	$(BIN)/python proto/generate.py
+
+.PHONY: lock
+lock: setup ## Choose the newest versions that pyproject.toml allows, and write them down with their hashes
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
+		--extra lab --extra dev pyproject.toml --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what was made here: environment, caches, artifacts
+	rm -rf $(VENV) artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
