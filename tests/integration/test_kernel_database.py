@@ -1,0 +1,68 @@
+"""What PostgreSQL itself holds the modules to."""
+
+from datetime import UTC, datetime
+from itertools import permutations
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from google.protobuf.message import Message
+
+from canvas_demo.contracts.canvases.v1.events_pb2 import CanvasRenamed
+from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.errors import Conflict
+from canvas_demo.kernel.outbox import append, read_stream
+from canvas_demo.kernel.settings import MODULES
+from canvas_demo.serve import run_migrations
+
+
+def test_migrating_again_changes_nothing(stack: Any) -> None:
+    assert list(run_migrations(stack.settings)) == []
+
+
+@pytest.mark.parametrize(("role", "schema"), permutations(MODULES, 2))
+def test_a_module_can_not_read_another_s_tables(stack: Any, role: str, schema: str) -> None:
+    with (
+        psycopg.connect(stack.settings.database_url(role)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(f"SELECT FROM {schema}.outbox")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE outbox SET event_type = 'Other'", "DELETE FROM outbox", "TRUNCATE outbox"]
+)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_can_not_rewrite_what_happened(stack: Any, module: str, statement: str) -> None:
+    with (
+        psycopg.connect(stack.settings.database_url(module)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+async def test_of_two_writers_of_one_aggregate_one_wins_and_the_other_is_told(stack: Any) -> None:
+    aggregate = (f"test-{uuid4()}", "a")
+    events: list[Message] = [CanvasRenamed(name="one"), CanvasRenamed(name="two")]
+    now = datetime.now(UTC)
+    async with open_pool(stack.settings, "canvases") as pool:
+        async with pool.connection() as first:
+            assert await append(first, aggregate, 0, "o", events, now) == 2
+        with pytest.raises(Conflict) as conflict:
+            async with pool.connection() as second:
+                await append(second, aggregate, 1, "o", [CanvasRenamed(name="late")], now)
+        async with pool.connection() as reader:
+            stored = await read_stream(reader, aggregate)
+    assert conflict.value.metadata["current_version"] == "2"
+    assert [(event.aggregate_version, event.payload["name"]) for event in stored] == [(1, "one"), (2, "two")]
+
+
+async def test_events_are_gone_with_the_transaction_that_wrote_them(stack: Any) -> None:
+    aggregate = (f"test-{uuid4()}", "a")
+    async with open_pool(stack.settings, "canvases") as pool:
+        async with pool.connection() as connection:
+            await append(connection, aggregate, 0, "o", [CanvasRenamed(name="one")], datetime.now(UTC))
+            await connection.rollback()
+        async with pool.connection() as reader:
+            assert await read_stream(reader, aggregate) == []
