@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         description="folder with what any stack may share: jars and JVM AOT caches",
     )
     host: str = Field("127.0.0.1", description="address that every server listens on")
+    ports: str = Field("", description="auto: the stack chooses free ports and remembers them in home")
 
     port_web: int = Field(3000, description="UI, API and websockets", ge=0, le=65535)
     port_websockets: int = Field(3001, description="first port of further websocket hosts", ge=0, le=65535)
