@@ -121,9 +121,13 @@ class Channels:
         self.credentials = ServiceCredentials(settings, module)
         self._open: dict[str, grpc.aio.Channel] = {}
 
+    def address(self, module: str) -> str:
+        """The ``host:port`` at which a module answers."""
+        return self._settings.grpc_address(module)
+
     def to(self, module: str) -> grpc.aio.Channel:
         """The channel to a module."""
-        return self.at(self._settings.grpc_address(module))
+        return self.at(self.address(module))
 
     def at(self, address: str) -> grpc.aio.Channel:
         """The channel to ``host:port``."""
