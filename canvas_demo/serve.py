@@ -11,6 +11,9 @@ from typing import Any
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from canvas_demo.kernel.kafka import ensure_topics
 from canvas_demo.kernel.logs import configure_logs
@@ -62,10 +65,16 @@ async def _serve(settings: Settings, names: Sequence[str]) -> None:
             app.router.routes[:0] = routes
             await running.enter_async_context(_web_server(settings, app))
         elif routes:
+            routes.append(Route("/api/health", _health))
             await running.enter_async_context(_web_server(settings, Starlette(routes=routes)))
         log.info("serving", modules=list(names))
         await stop.wait()
         log.info("stopping", modules=list(names))
+
+
+async def _health(request: Request) -> Response:  # noqa: ARG001  (Starlette's signature)
+    """That a process without the gateway serves."""
+    return JSONResponse({"status": "SERVING"})
 
 
 class _WebServer(uvicorn.Server):

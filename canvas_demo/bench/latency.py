@@ -21,6 +21,8 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 from websockets.sync.client import ClientConnection, connect
 
 from canvas_demo.kernel.kafka import topic_of
+from canvas_demo.stack.addresses import of_running
+from canvas_demo.stack.home import load_settings
 
 DEADLINE = 30.0
 """Seconds to wait for the last event before the run is given up."""
@@ -44,7 +46,18 @@ class Arrivals:
             time.sleep(0.02)
 
 
-def measure(environment: dict[str, str], events: int, rate: float) -> dict[str, dict[str, float]]:
+def print_latency(events: int, rate: float, *, as_json: bool) -> None:
+    """Measure on the stack that runs, and print a line for each figure, or JSON."""
+    figures = measure(of_running(load_settings()), events, rate)
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{events} events at {rate:g} a second")
+    for name, of in figures.items():
+        print(f"{name.removesuffix('_ms').replace('_', ' '):20} p50 {of['p50']:7.2f} ms   p99 {of['p99']:7.2f} ms")
+
+
+def measure(environment: dict[str, Any], events: int, rate: float) -> dict[str, dict[str, float]]:
     """Milliseconds, p50 and p99, of ``events`` events at ``rate`` a second on the stack of ``environment``."""
     web = environment["WEB_URL"]
     name = f"bench-{secrets.token_hex(6)}"
@@ -54,7 +67,7 @@ def measure(environment: dict[str, str], events: int, rate: float) -> dict[str, 
         token = http.post("/api/login", json=account).raise_for_status().json()["token"]
         http.headers["authorization"] = f"Bearer {token}"
         canvas = http.post("/api/canvases", json={"name": name}).raise_for_status().json()["id"]
-        url = environment["WS_URLS"].split(",")[0]
+        url = environment["WS_URLS"][0]
         with _frames(url, token, canvas) as frames, _records(environment["KAFKA_BOOTSTRAP"]) as records:
             _send(http, canvas, WARM_UP + events, rate)
             commits = _commits(environment["DATABASE_URL"], canvas)
