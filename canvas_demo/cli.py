@@ -1,0 +1,181 @@
+"""The console script ``canvas-demo``. Each command imports what it needs when it runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A real event-driven system to take apart.")
+bench = typer.Typer(no_args_is_help=True, help="Measure.")
+app.add_typer(bench, name="bench")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="The component; `status` lists them.")]
+
+
+def main() -> None:
+    """Run the command; what a person has to know is said in a line, not in a stack trace."""
+    from canvas_demo.stack.errors import StackError
+
+    try:
+        app()
+    except StackError as error:
+        print(f"canvas-demo: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is up.")] = False,
+    split: Annotated[bool, typer.Option(help="Each module in a process of its own.")] = False,
+    websocket_hosts: Annotated[int, typer.Option(min=1, max=8, help="How many hosts hold websockets.")] = 1,
+    ports: Annotated[str, typer.Option(help="`auto`: take free ports and remember them.")] = "",
+    only: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Start the stack, and supervise it until Ctrl-C."""
+    from canvas_demo.stack.commands import bring_up
+    from canvas_demo.stack.declaration import Layout
+
+    names = tuple(name for name in only.split(",") if name)
+    bring_up(Layout(split, websocket_hosts, names), detach=detach, auto_ports=ports == "auto")
+
+
+@app.command()
+def down() -> None:
+    """Stop the stack; its data stay."""
+    from canvas_demo.stack.commands import bring_down
+
+    bring_down()
+
+
+@app.command()
+def status(*, json: AsJson = False) -> None:
+    """Say how each component does."""
+    from canvas_demo.stack.commands import print_status
+
+    print_status(as_json=json)
+
+
+@app.command()
+def env(*, json: AsJson = False) -> None:
+    """Print the stack's addresses as KEY=value."""
+    from canvas_demo.stack.commands import print_environment
+
+    print_environment(as_json=json)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="The component; all when left out.")] = "",
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
+) -> None:
+    """Print what components have written."""
+    from canvas_demo.stack.logs import print_logs
+
+    print_logs(name, follow=follow)
+
+
+def _order(what: str, help_text: str) -> None:
+    @app.command(what, help=help_text)
+    def order(name: Name) -> None:
+        from canvas_demo.stack.commands import give_order
+
+        give_order(what, name)
+
+
+_order("stop", "Stop a component and keep it down until `start`.")
+_order("start", "Start a component that was stopped.")
+_order("kill", "End a component with SIGKILL, as in a crash; the supervisor starts it again.")
+_order("pause", "Freeze a component (SIGSTOP).")
+_order("resume", "Let a paused component go on.")
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Stop the stack and remove all its data."""
+    from canvas_demo.stack.commands import remove_home
+
+    remove_home(sure=yes)
+
+
+@app.command()
+def prepare() -> None:
+    """Fetch the jars and make the JVMs' caches, so that `up` is quick."""
+    from canvas_demo.stack.commands import prepare_cache
+
+    prepare_cache()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to what this version expects."""
+    from canvas_demo.serve import run_migrations
+    from canvas_demo.stack.home import load_settings
+
+    for line in run_migrations(load_settings()):
+        print(line)
+
+
+@app.command()
+def serve(
+    *,
+    modules: Annotated[list[str] | None, typer.Option(help="Which, with commas between; `gateway` is one.")] = None,
+) -> None:
+    """Run modules in this process, until SIGTERM or Ctrl-C."""
+    from canvas_demo.kernel.settings import Settings
+    from canvas_demo.serve import ALL, run
+    from canvas_demo.stack.errors import StackError
+    from canvas_demo.stack.home import load_settings
+
+    names = [name.strip() for each in modules or ALL for name in each.split(",")]
+    if unknown := sorted(set(names) - set(ALL)):
+        raise StackError(f"No module is called {', '.join(unknown)}; there are: {', '.join(ALL)}.")
+    given = Settings()
+    run(load_settings().model_copy(update={name: getattr(given, name) for name in given.model_fields_set}), names)
+
+
+@bench.command("latency")
+def bench_latency(
+    *,
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 500,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 50.0,
+    json: AsJson = False,
+) -> None:
+    """Time the way from commit to consumer, and from commit to websocket frame."""
+    from canvas_demo.bench.latency import print_latency
+
+    print_latency(events, rate, as_json=json)
+
+
+@app.command()
+def serve(
+    *,
+    modules: Annotated[
+        list[str] | None, typer.Option(help="A module, or `gateway`; may be given several times. All when left out.")
+    ] = None,
+) -> None:
+    """Serve modules in this process; the stack's settings come from the environment."""
+    from canvas_demo.serve import ALL, run
+    from canvas_demo.stack.home import told_settings
+
+    run(told_settings(), modules or ALL)
+
+
+@app.command(hidden=True)
+def migrate() -> None:
+    """Bring the database up to date; the stack does so at each start."""
+    from canvas_demo.serve import run_migrations
+    from canvas_demo.stack.home import told_settings
+
+    for line in run_migrations(told_settings()):
+        print(line)
+
+
+@bench.command("start")
+def bench_start(*, json: AsJson = False) -> None:
+    """Time `up` with nothing there and with everything warm, and weigh the stack's memory."""
+    from canvas_demo.bench.start import print_start
+
+    print_start(as_json=json)

@@ -1,0 +1,28 @@
+"""The addresses that others reach a running stack by, as ``canvas-demo env`` prints them."""
+
+from typing import Any
+
+from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.stack import channel
+from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.home import recall
+
+
+def of_running(settings: Settings) -> dict[str, Any]:
+    """The addresses, by the names of DESIGN section 5.
+
+    :raises StackError: no stack runs in this home.
+    """
+    if not channel.is_running(settings.home):
+        raise StackError(channel.not_running(settings.home))
+    hosts = recall(settings.home / "running.json")["layout"]["websocket_hosts"]
+    web_ports = [settings.port_web, *(settings.port_websockets + at for at in range(hosts - 1))]
+    return {
+        "CANVAS_DEMO_HOME": str(settings.home),
+        "WEB_URL": f"http://{settings.host}:{settings.port_web}",
+        "WS_URLS": [f"ws://{settings.host}:{port}/ws" for port in web_ports],
+        "DATABASE_URL": settings.database_url(settings.postgres_admin),
+        "KAFKA_BOOTSTRAP": settings.bootstrap,
+        "CONNECT_URL": settings.connect,
+        **{f"GRPC_{module.upper()}": settings.grpc_address(module) for module in MODULES},
+    }

@@ -1,0 +1,102 @@
+"""The connector as a component: it lives inside Kafka Connect and is asked after over REST."""
+
+import asyncio
+import time
+
+from canvas_demo.stack import connector
+from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.probes import INTERVAL
+from canvas_demo.stack.unit import Unit
+
+WATCH_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+
+
+class ConnectorUnit(Unit):
+    """Places the connector, waits until it streams, and restarts a task that failed."""
+
+    async def attempt(self) -> str:
+        self.become("starting")
+        try:
+            await self._start_streaming()
+            return await self._watch()
+        except OSError as error:
+            if self.needs_are_met():
+                raise
+            return self._wait_for_needs(str(error))
+
+    async def _start_streaming(self) -> None:
+        deadline = time.monotonic() + self.component.ready_seconds
+        await self._place(deadline)
+        while self.needs_are_met():
+            status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
+            reader = await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
+            if status.runs and reader:
+                self.came_up = True
+                self.become("running")
+                return
+            self.detail = f"{status}, the slot is {'' if reader else 'not '}read"
+            if time.monotonic() > deadline:
+                message = f"the connector does not stream: {self.detail}"
+                raise StackError(message)
+            await self._help(status)
+            await asyncio.sleep(INTERVAL)
+
+    async def _place(self, deadline: float) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(connector.place, self.settings, self.component.name)
+                return
+            except OSError as error:
+                if time.monotonic() > deadline or not self.needs_are_met():
+                    raise
+                self.detail = str(error)
+                await asyncio.sleep(INTERVAL)
+
+    async def _help(self, status: connector.TaskStatus) -> None:
+        """Set going what was stopped, and what failed: too early, say, for the database."""
+        if status.connector in {"PAUSED", "STOPPED"}:
+            await self._order("resume")
+        if status.failed:
+            await asyncio.sleep(RETRY_SECONDS)
+            await self._order("restart failed")
+
+    async def _watch(self) -> str:
+        """Look once a second, for Connect tells nobody of a task that fails; returns why it no longer runs."""
+        while self.needs_are_met():
+            try:
+                await asyncio.wait_for(self.changes.until(lambda: not self.needs_are_met()), WATCH_SECONDS)
+            except TimeoutError:
+                status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
+                if not status.runs:
+                    return str(status)
+        return self._wait_for_needs("")
+
+    def _wait_for_needs(self, detail: str) -> str:
+        self.become("waiting", detail)
+        return ""
+
+    async def _order(self, what: str) -> None:
+        try:
+            await asyncio.to_thread(connector.order, self.settings, self.component.name, what)
+        except OSError as error:
+            message = f"Kafka Connect can't be told to {what} the connector: {error}"
+            raise StackError(message) from error
+
+    async def stop(self) -> None:
+        await self.leave()
+        await self._order("stop")
+
+    async def leave(self) -> None:
+        await super().stop()
+
+    async def kill(self) -> None:
+        await self._order("restart")
+
+    async def pause(self) -> None:
+        await self.leave()
+        await self._order("pause")
+        self.become("paused")
+
+    async def resume(self) -> None:
+        await self.start()

@@ -1,0 +1,284 @@
+"""The stack, declared once: its components, their order, readiness, ports and environment.
+
+The native runner starts what is written here; a test holds compose/ against it. Nothing here
+starts, reads or connects to anything.
+"""
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.stack.home import children_environment
+
+CDC_ROLE = "canvas_demo_cdc"
+CONNECTOR = "outbox"
+FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS = len(MODULES) + 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was asked of ``up``."""
+
+    split: bool = False
+    websocket_hosts: int = 1
+    only: tuple[str, ...] = ()
+    # The JVMs write their AOT caches as they end.
+    train: bool = False
+
+
+@dataclass(frozen=True)
+class Listens:
+    """Ready when a TCP connection to the port is accepted."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Ready when HTTP GET answers 200."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class AcceptsQueries:
+    """Ready when PostgreSQL lets clients in and the database exists."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Ready when it has ended with exit code 0; not started again."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Ready when its task is RUNNING and reads the replication slot."""
+
+    connector: str
+
+
+Ready = Listens | Answers | AcceptsQueries | Ends | Streams
+Program = Literal["postgres", "kafka", "connect", "migrate", "serve", "connector"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of the stack: what it is and needs, not how it is started."""
+
+    name: str
+    program: Program
+    ready: Ready
+    needs: tuple[str, ...] = ()
+    # Started beside what it needs, because it tries again until that is there.
+    eager: bool = False
+    ports: Mapping[str, int] = field(default_factory=dict)
+    address: str = ""
+    config: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    trains: bool = False
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 10.0
+    ready_seconds: float = 60.0
+
+
+def declare(settings: Settings, layout: Layout = Layout()) -> tuple[Component, ...]:  # noqa: B008 - frozen
+    """Every component, each after what it needs."""
+    components = (
+        postgres(settings),
+        kafka(settings),
+        Component("migrations", "migrate", Ends(), needs=("postgres",), environment=children_environment(settings)),
+        connect(settings),
+        *backend(settings, layout),
+        Component(CONNECTOR, "connector", Streams(CONNECTOR), needs=("connect", "migrations")),
+    )
+    if layout.train:
+        components = tuple(training(component) for component in components)
+    return only(components, layout.only) if layout.only else components
+
+
+def training(component: Component) -> Component:
+    """A JVM that takes its time to end, for it writes its cache then; other components as they are."""
+    is_jvm = component.program in ("kafka", "connect")
+    return replace(component, trains=True, stop_seconds=180.0) if is_jvm else component
+
+
+def only(components: tuple[Component, ...], names: tuple[str, ...]) -> tuple[Component, ...]:
+    """The named components, as if there were no others: for tests and for looking at one part alone."""
+    return tuple(
+        replace(component, needs=tuple(need for need in component.needs if need in names))
+        for component in components
+        if component.name in names
+    )
+
+
+def postgres(settings: Settings) -> Component:
+    """PostgreSQL; its config is ``-c`` options, so that compose can give the same."""
+    return Component(
+        "postgres",
+        "postgres",
+        AcceptsQueries(settings.port_postgres),
+        ports={"port_postgres": settings.port_postgres},
+        address=f"{settings.postgres_host}:{settings.port_postgres}",
+        config={
+            "wal_level": "logical",
+            "track_commit_timestamp": "on",
+            "max_connections": "200",
+            "max_replication_slots": "20",
+            "max_wal_senders": "20",
+            "shared_buffers": "64MB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        },
+        # SIGINT: a fast shutdown, which doesn't wait for clients (postgres(1)).
+        stop_signal=signal.SIGINT,
+    )
+
+
+def kafka(settings: Settings) -> Component:
+    """One Kafka node that is broker and controller (KRaft)."""
+    broker, controller = (f"{settings.host}:{port}" for port in (settings.port_kafka, settings.port_kafka_controller))
+    return Component(
+        "kafka",
+        "kafka",
+        Listens(settings.port_kafka),
+        ports={"port_kafka": settings.port_kafka, "port_kafka_controller": settings.port_kafka_controller},
+        address=broker,
+        config={
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "BROKER",
+            "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"BROKER://{broker},CONTROLLER://{controller}",
+            "advertised.listeners": f"BROKER://{broker}",
+            "num.partitions": "6",
+            "default.replication.factor": "1",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "1",
+            # A lone consumer need not wait for others to join.
+            "group.initial.rebalance.delay.ms": "0",
+        },
+    )
+
+
+def connect(settings: Settings) -> Component:
+    """Kafka Connect, distributed mode; retries until Kafka answers, so it starts beside it."""
+    return Component(
+        "connect",
+        "connect",
+        Answers(f"{settings.connect}/health"),
+        needs=("kafka",),
+        eager=True,
+        ports={"port_connect": settings.port_connect},
+        address=settings.connect,
+        config={
+            "bootstrap.servers": settings.bootstrap,
+            "listeners": f"http://{settings.host}:{settings.port_connect}",
+            "rest.advertised.host.name": settings.host,
+            "group.id": "canvas-demo-connect",
+            "config.storage.topic": "canvas-demo-connect-configs",
+            "offset.storage.topic": "canvas-demo-connect-offsets",
+            "status.storage.topic": "canvas-demo-connect-status",
+            "config.storage.replication.factor": "1",
+            "offset.storage.replication.factor": "1",
+            "status.storage.replication.factor": "1",
+            "offset.storage.partitions": "1",
+            "status.storage.partitions": "1",
+            "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "header.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "offset.flush.interval.ms": "1000",
+            # A worker that comes back takes its tasks at once.
+            "scheduled.rebalance.max.delay.ms": "0",
+            "plugin.discovery": "service_load",
+            "connector.client.config.override.policy": "All",
+            "config.providers": "env",
+            "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+            "config.providers.env.param.allowlist.pattern": "^CANVAS_DEMO_.*",
+        },
+        environment={
+            "CANVAS_DEMO_POSTGRES_HOST": settings.postgres_host,
+            "CANVAS_DEMO_PORT_POSTGRES": str(settings.port_postgres),
+            "CANVAS_DEMO_POSTGRES_DATABASE": settings.postgres_database,
+            "CANVAS_DEMO_CDC_USER": CDC_ROLE,
+            "CANVAS_DEMO_CDC_PASSWORD": settings.derived_secret(f"postgres/{CDC_ROLE}"),
+        },
+    )
+
+
+def backend(settings: Settings, layout: Layout) -> tuple[Component, ...]:
+    """The modules and the gateway: in one process or each in its own, and further websocket hosts."""
+    if layout.split:
+        parts = tuple(module_host(settings, module) for module in MODULES) + (gateway(settings, ("gateway",)),)
+    else:
+        parts = (gateway(settings, ()),)
+    further = (websocket_host(settings, number) for number in range(2, layout.websocket_hosts + 1))
+    return (*parts, *further)
+
+
+BACKEND_NEEDS = ("postgres", "kafka", "migrations")
+
+
+def gateway(settings: Settings, modules: tuple[str, ...]) -> Component:
+    """What answers on the web port: the gateway alone, or with no modules named all of the backend."""
+    grpc = {} if modules else {f"port_grpc+{at + 1}": settings.port_grpc + at + 1 for at in range(len(MODULES))}
+    web = f"http://{settings.host}:{settings.port_web}"
+    return Component(
+        modules[0] if modules else "backend",
+        "serve",
+        Answers(f"{web}/api/health"),
+        needs=BACKEND_NEEDS,
+        ports={"port_web": settings.port_web, **grpc},
+        address=web,
+        environment=children_environment(settings),
+        modules=modules,
+    )
+
+
+def module_host(settings: Settings, module: str) -> Component:
+    """One module in a process of its own."""
+    port = settings.port_grpc + MODULES.index(module) + 1
+    return Component(
+        module,
+        "serve",
+        Listens(port),
+        needs=BACKEND_NEEDS,
+        ports={f"port_grpc+{MODULES.index(module) + 1}": port},
+        address=f"{settings.host}:{port}",
+        environment=children_environment(settings),
+        modules=(module,),
+    )
+
+
+def websocket_host(settings: Settings, number: int) -> Component:
+    """A further host of the websockets module, with a name and ports of its own; the first is number 1."""
+    web = settings.port_websockets + number - 2
+    grpc = settings.port_grpc + FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS + number - 2
+    own = {
+        "CANVAS_DEMO_WEBSOCKET_HOST_NAME": f"ws-{number}",
+        "CANVAS_DEMO_PORT_WEB": str(web),
+        "CANVAS_DEMO_GRPC_LISTEN": f'{{"websockets": "{settings.host}:{grpc}"}}',
+    }
+    return Component(
+        f"websockets-{number}",
+        "serve",
+        Answers(f"http://{settings.host}:{web}/api/health"),
+        needs=BACKEND_NEEDS,
+        ports={f"port_websockets+{number - 2}": web, f"port_grpc+{grpc - settings.port_grpc}": grpc},
+        address=f"http://{settings.host}:{web}",
+        environment=MappingProxyType(children_environment(settings) | own),
+        modules=("websockets",),
+    )
