@@ -94,6 +94,22 @@ async def execute(
             f"This {aggregate.type} is at version {before.version}, not {expected_version}.",
             current_version=before.version,
         )
+    return await advance(connection, aggregate, aggregate_id, organization_id, before, command, now)
+
+
+async def advance(
+    connection: Connection,
+    aggregate: Aggregate[S],
+    aggregate_id: str,
+    organization_id: str,
+    before: Loaded[S],
+    command: object,
+    now: datetime,
+) -> Executed[S]:
+    """Run ``command`` against a state that is at hand; it only writes, so many fit in one pipeline.
+
+    In a pipeline the conflict with another writer shows itself when the pipeline ends.
+    """
     events = aggregate.decide(before.state, command)
     after = aggregate.fold(events, before.state)
     if after is None:
