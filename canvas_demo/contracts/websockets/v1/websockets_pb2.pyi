@@ -26,6 +26,7 @@ class SendRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     STREAM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    FURTHER_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """One text frame."""
     stream: _builtins.str
@@ -35,6 +36,10 @@ class SendRequest(_message.Message):
     position: _builtins.int
     @_builtins.property
     def connection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def further(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """More text frames: their positions are position + 1, position + 2, …"""
+
     def __init__(
         self,
         *,
@@ -42,10 +47,11 @@ class SendRequest(_message.Message):
         text: _builtins.str = ...,
         stream: _builtins.str = ...,
         position: _builtins.int = ...,
+        further: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_ids", b"connection_ids", "position", b"position", "stream", b"stream", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_ids", b"connection_ids", "further", b"further", "position", b"position", "stream", b"stream", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -56,18 +62,26 @@ class SendResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     GONE_FIELD_NUMBER: _builtins.int
+    ALREADY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def gone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Connections that were not there."""
+        """Connections that were not there, or whose host did not answer: they are not spoken to again,
+        and a host that comes back closes them, so that nothing is missing without its client's knowing.
+        """
+
+    @_builtins.property
+    def already(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Connections that had been sent the first text's position before."""
 
     def __init__(
         self,
         *,
         gone: _abc.Iterable[_builtins.str] | None = ...,
+        already: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone", b"gone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already", b"already", "gone", b"gone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,11 @@ class WebSocketsStub:
                 request_serializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.FromString,
                 _registered_method=True)
+        self.GetLocalConnection = channel.unary_unary(
+                '/canvas_demo.websockets.v1.WebSockets/GetLocalConnection',
+                request_serializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.FromString,
+                _registered_method=True)
         self.ListConnections = channel.unary_unary(
                 '/canvas_demo.websockets.v1.WebSockets/ListConnections',
                 request_serializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.ListConnectionsRequest.SerializeToString,
@@ -81,6 +86,13 @@ class WebSocketsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLocalConnection(self, request, context):
+        """The same of the host that is asked; what GetConnection calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListConnections(self, request, context):
         """The caller's own live connections.
         """
@@ -103,6 +115,11 @@ def add_WebSocketsServicer_to_server(servicer, server):
             ),
             'GetConnection': grpc.unary_unary_rpc_method_handler(
                     servicer.GetConnection,
+                    request_deserializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.FromString,
+                    response_serializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.SerializeToString,
+            ),
+            'GetLocalConnection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLocalConnection,
                     request_deserializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.FromString,
                     response_serializer=canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.SerializeToString,
             ),
@@ -191,6 +208,33 @@ class WebSockets:
             request,
             target,
             '/canvas_demo.websockets.v1.WebSockets/GetConnection',
+            canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.SerializeToString,
+            canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLocalConnection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.websockets.v1.WebSockets/GetLocalConnection',
             canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.GetConnectionRequest.SerializeToString,
             canvas__demo_dot_websockets_dot_v1_dot_websockets__pb2.Connection.FromString,
             options,

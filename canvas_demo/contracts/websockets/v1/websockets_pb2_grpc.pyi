@@ -39,6 +39,8 @@ class WebSocketsStub:
     """The token that a live connection was opened with: a module that answers a message asks others
     in the name of the person who sent it. NOT_FOUND when the connection is gone.
     """
+    GetLocalConnection: _grpc.UnaryUnaryMultiCallable[_websockets_pb2.GetConnectionRequest, _websockets_pb2.Connection]
+    """The same of the host that is asked; what GetConnection calls."""
     ListConnections: _grpc.UnaryUnaryMultiCallable[_websockets_pb2.ListConnectionsRequest, _websockets_pb2.ListConnectionsResponse]
     """The caller's own live connections."""
 
@@ -53,6 +55,8 @@ class WebSocketsAsyncStub(WebSocketsStub):
     """The token that a live connection was opened with: a module that answers a message asks others
     in the name of the person who sent it. NOT_FOUND when the connection is gone.
     """
+    GetLocalConnection: _aio.UnaryUnaryMultiCallable[_websockets_pb2.GetConnectionRequest, _websockets_pb2.Connection]  # type: ignore[assignment]
+    """The same of the host that is asked; what GetConnection calls."""
     ListConnections: _aio.UnaryUnaryMultiCallable[_websockets_pb2.ListConnectionsRequest, _websockets_pb2.ListConnectionsResponse]  # type: ignore[assignment]
     """The caller's own live connections."""
 
@@ -82,6 +86,14 @@ class WebSocketsServicer(metaclass=_abc_1.ABCMeta):
         """The token that a live connection was opened with: a module that answers a message asks others
         in the name of the person who sent it. NOT_FOUND when the connection is gone.
         """
+
+    @_abc_1.abstractmethod
+    def GetLocalConnection(
+        self,
+        request: _websockets_pb2.GetConnectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_websockets_pb2.Connection, _abc.Awaitable[_websockets_pb2.Connection]]:
+        """The same of the host that is asked; what GetConnection calls."""
 
     @_abc_1.abstractmethod
     def ListConnections(
