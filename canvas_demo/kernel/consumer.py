@@ -12,12 +12,12 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import CancelledError as FutureCancelled
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import structlog
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import Message
 
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.kafka import Delivered, topic_of
@@ -60,16 +60,27 @@ class Consumer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Consume while the block runs; what is at hand is finished before it ends."""
+        """Consume while the block runs; what is at hand is finished before it ends.
+
+        A consumer that can't go on ends the block with its error.
+        """
         loop = asyncio.get_running_loop()
         self._kafka.subscribe(sorted({topic_of(aggregate_type) for aggregate_type, _ in self._reactions}))
-        thread = threading.Thread(target=self._poll, args=[loop], name=f"consumer-{self._name}")
-        thread.start()
+        with ThreadPoolExecutor(1, f"consumer-{self._name}") as thread:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._polling(loop, thread))
+                try:
+                    yield
+                finally:
+                    self._stopping.set()
+
+    async def _polling(self, loop: asyncio.AbstractEventLoop, thread: Executor) -> None:
         try:
-            yield
-        finally:
+            await asyncio.shield(done := loop.run_in_executor(thread, self._poll, loop))
+        except asyncio.CancelledError:
             self._stopping.set()
-            await loop.run_in_executor(None, thread.join)
+            await done
+            raise
 
     def _poll(self, loop: asyncio.AbstractEventLoop) -> None:
         """The thread that waits for Kafka; everything else happens on the event loop."""
@@ -81,8 +92,6 @@ class Consumer:
                 records = [first, *self._kafka.consume(BATCH - 1, timeout=0)]
                 if asyncio.run_coroutine_threadsafe(self._handle(records), loop).result():
                     self._kafka.commit(asynchronous=True)
-        except (KafkaException, FutureCancelled):
-            log.exception("consumer stopped", consumer=self._name)
         finally:
             self._kafka.close()
 
@@ -111,8 +120,8 @@ class Consumer:
         while not self._stopping.is_set():
             try:
                 await self._transact([event])
-            except Exception as error:
-                log.exception("event failed", consumer=self._name, event=event.id, type=event.type, error=repr(error))
+            except Exception:
+                log.exception("event failed", consumer=self._name, event_id=event.id, event_type=event.type)
                 await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  (jitter)
                 delay = min(delay * 2, LAST_RETRY)
             else:

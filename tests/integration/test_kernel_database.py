@@ -21,7 +21,7 @@ def test_migrating_again_changes_nothing(stack: Any) -> None:
     assert list(run_migrations(stack.settings)) == []
 
 
-@pytest.mark.parametrize(("role", "schema"), permutations(MODULES, 2))
+@pytest.mark.parametrize(("role", "schema"), list(permutations(MODULES, 2)))
 def test_a_module_can_not_read_another_s_tables(stack: Any, role: str, schema: str) -> None:
     with (
         psycopg.connect(stack.settings.database_url(role)) as connection,
