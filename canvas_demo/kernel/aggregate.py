@@ -43,7 +43,8 @@ class Aggregate(Generic[S]):
     """How an aggregate of one type decides, evolves and is kept.
 
     ``load(connection, id)`` reads the state tables; ``save(connection, before, after, version, now)``
-    writes to them what changed.
+    writes to them what changed. ``tables`` are the state tables, the one with a row an aggregate
+    first; none where the events are all there is.
     """
 
     type: str
@@ -52,6 +53,7 @@ class Aggregate(Generic[S]):
     evolve: Callable[[S | None, Any], S]
     load: Callable[[Connection, str], Awaitable[Loaded[S]]]
     save: Callable[[Connection, S | None, S, int, datetime], Awaitable[None]]
+    tables: Sequence[str] = ()
 
     def fold(self, events: Iterable[Message], state: S | None = None) -> S | None:
         """The state after ``events``."""

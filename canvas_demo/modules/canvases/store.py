@@ -90,4 +90,5 @@ CANVAS = Aggregate(
     evolve=evolve,
     load=load,
     save=save,
+    tables=("canvas", "item"),
 )

@@ -1,0 +1,64 @@
+"""The tables are the fold of the events, and can be written anew from them."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from canvas_demo.kernel.aggregate import execute
+from canvas_demo.kernel.database import Pool, open_pool
+from canvas_demo.kernel.replay import rebuild, verify
+from canvas_demo.modules.canvases.domain import CreateCanvas, File, MoveItem, PlaceItem, RemoveItem, RenameCanvas
+from canvas_demo.modules.canvases.store import CANVAS, load_rows
+
+FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7)
+
+
+@pytest.fixture
+async def pool(stack: Any) -> AsyncIterator[Pool]:
+    async with open_pool(stack.settings, "canvases") as pool:
+        yield pool
+
+
+async def draw(pool: Pool) -> str:
+    """A canvas with a past."""
+    canvas = str(uuid4())
+    for command in (
+        CreateCanvas(canvas, "o", "Plan", "u"),
+        PlaceItem(canvas, "i", "f", 1, 2, FILE),
+        PlaceItem(canvas, "j", "f", 3, 4, FILE),
+        MoveItem(canvas, "i", 5, 6),
+        RemoveItem(canvas, "j"),
+        RenameCanvas(canvas, "Garden"),
+    ):
+        async with pool.connection() as connection:
+            await execute(connection, CANVAS, canvas, "o", command, datetime.now(UTC))
+    return canvas
+
+
+async def test_a_table_written_past_the_events_is_found_and_rebuilding_mends_it(pool: Pool) -> None:
+    canvas = await draw(pool)
+    async with pool.connection() as connection:
+        before = await load_rows(connection, canvas)
+        await connection.execute("UPDATE canvas SET name = 'Forged' WHERE canvas_id = %s", [canvas])
+        await connection.execute("DELETE FROM item WHERE canvas_id = %s", [canvas])
+    assert any(canvas in difference for difference in (await verify(pool, CANVAS)).differences)
+    await rebuild(pool, CANVAS)
+    assert not [difference for difference in (await verify(pool, CANVAS)).differences if canvas in difference]
+    async with pool.connection() as connection:
+        assert await load_rows(connection, canvas) == before
+
+
+async def test_a_row_without_events_is_found(pool: Pool) -> None:
+    canvas = await draw(pool)
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO canvas SELECT %s, organization_id, name, created_by, archived, version, created_at, updated_at"
+            " FROM canvas WHERE canvas_id = %s",
+            [orphan := str(uuid4()), canvas],
+        )
+    assert any("rows in canvas" in difference for difference in (await verify(pool, CANVAS)).differences)
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM canvas WHERE canvas_id = %s", [orphan])
