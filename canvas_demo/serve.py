@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any
@@ -15,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from canvas_demo.kernel.aggregate import Aggregate
+from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.kafka import ensure_topics
 from canvas_demo.kernel.logs import configure_logs
 from canvas_demo.kernel.migrate import migrate
 from canvas_demo.kernel.module import Module, run_module
+from canvas_demo.kernel.replay import Replayed
 from canvas_demo.kernel.settings import MODULES, Settings
 
 log = structlog.get_logger(__name__)
@@ -38,6 +41,16 @@ def module(name: str) -> Module:
 def run_migrations(settings: Settings) -> Iterator[str]:
     """Bring the database up to date for every module; yields a line for each migration applied."""
     return migrate(settings, [(name, module(name).migrations) for name in MODULES])
+
+
+async def replay(
+    settings: Settings, names: Sequence[str], how: Callable[[Pool, Aggregate[Any]], Awaitable[Replayed]]
+) -> AsyncIterator[tuple[str, Replayed]]:
+    """`verify` or `rebuild` each aggregate type of the modules ``names``; yields (module, what came of it)."""
+    for name in names:
+        async with open_pool(settings, name) as pool:
+            for aggregate in module(name).aggregates:
+                yield name, await how(pool, aggregate)
 
 
 def run(settings: Settings, names: Sequence[str]) -> None:
