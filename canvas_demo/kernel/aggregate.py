@@ -85,11 +85,12 @@ async def execute(
     """Run ``command`` against the aggregate in the caller's transaction.
 
     ``expected_version`` is the version that the caller saw; 0 makes no condition. Raises `NotFound`
-    where the aggregate is another organisation's, `Stale` where it is at another version, `Conflict`
-    where another writer was quicker, and whatever ``decide`` raises.
+    where the aggregate is another organisation's, or was seen but is not there; `Stale` where it is
+    at another version; `Conflict` where another writer was quicker; and whatever ``decide`` raises.
     """
     before = await aggregate.load(connection, aggregate_id)
-    if before.state is not None and before.state.organization_id != organization_id:
+    hidden = before.state is not None and before.state.organization_id != organization_id
+    if hidden or (before.state is None and expected_version):
         raise NotFound(f"There is no {aggregate.type} {aggregate_id}.")
     if expected_version not in {0, before.version}:
         raise Stale(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from uuid_utils.compat import uuid7
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+_CORRELATION_ID = re.compile(r"[\x21-\x7e]{1,128}")
+"""What can stand in a header, in gRPC metadata and in a row alike."""
 
 
 def new_id() -> str:
@@ -37,7 +39,8 @@ class Trace:
         """The trace of a request from outside; what the caller sent is kept where it is well formed."""
         if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
             traceparent = new_traceparent()
-        correlation_id = correlation_id or new_id()
+        if correlation_id is None or not _CORRELATION_ID.fullmatch(correlation_id):
+            correlation_id = new_id()
         return cls(correlation_id, correlation_id, traceparent)
 
     def child(self, causation_id: str) -> "Trace":
