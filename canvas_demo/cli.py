@@ -1,11 +1,16 @@
 """The console script ``canvas-demo``. Each command imports what it needs when it runs."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="A real event-driven system to take apart.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A real event-driven system to take apart.",
+)
 bench = typer.Typer(no_args_is_help=True, help="Measure.")
 app.add_typer(bench, name="bench")
 
@@ -109,31 +114,45 @@ def prepare() -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to what this version expects."""
-    from canvas_demo.serve import run_migrations
-    from canvas_demo.stack.home import load_settings
+def verify(
+    modules: Annotated[list[str] | None, typer.Argument(help="Which; all when left out.")] = None,
+) -> None:
+    """Fold every stream of events again, and compare it with the tables."""
+    from canvas_demo.kernel.replay import verify as how
 
-    for line in run_migrations(load_settings()):
-        print(line)
+    _replay(modules or [], how)
 
 
 @app.command()
-def serve(
-    *,
-    modules: Annotated[list[str] | None, typer.Option(help="Which, with commas between; `gateway` is one.")] = None,
-) -> None:
-    """Run modules in this process, until SIGTERM or Ctrl-C."""
-    from canvas_demo.kernel.settings import Settings
-    from canvas_demo.serve import ALL, run
+def rebuild(modules: Annotated[list[str], typer.Argument(help="Which.")]) -> None:
+    """Write the tables of modules anew from their events."""
+    from canvas_demo.kernel.replay import rebuild as how
+
+    _replay(modules, how)
+
+
+def _replay(modules: list[str], how: Any) -> None:  # noqa: ANN401  (its type would have to be imported)
+    import asyncio
+
+    from canvas_demo.kernel.settings import MODULES
+    from canvas_demo.serve import replay
     from canvas_demo.stack.errors import StackError
     from canvas_demo.stack.home import load_settings
 
-    names = [name.strip() for each in modules or ALL for name in each.split(",")]
-    if unknown := sorted(set(names) - set(ALL)):
-        raise StackError(f"No module is called {', '.join(unknown)}; there are: {', '.join(ALL)}.")
-    given = Settings()
-    run(load_settings().model_copy(update={name: getattr(given, name) for name in given.model_fields_set}), names)
+    if unknown := sorted(set(modules) - set(MODULES)):
+        raise StackError(f"No module is called {', '.join(unknown)}; there are: {', '.join(MODULES)}.")
+
+    async def every() -> int:
+        differences = 0
+        async for module, done in replay(load_settings(), modules or MODULES, how):
+            print(f"{module:14} {done.aggregate_type:22} {done.streams:7} streams {done.events:8} events")
+            for difference in done.differences:
+                print(f"  {difference}")
+            differences += len(done.differences)
+        return differences
+
+    if differences := asyncio.run(every()):
+        raise StackError(f"{differences} differences between events and tables; `rebuild` writes the tables anew.")
 
 
 @bench.command("latency")
@@ -158,8 +177,11 @@ def serve(
 ) -> None:
     """Serve modules in this process; the stack's settings come from the environment."""
     from canvas_demo.serve import ALL, run
+    from canvas_demo.stack.errors import StackError
     from canvas_demo.stack.home import told_settings
 
+    if unknown := sorted(set(modules or ()) - set(ALL)):
+        raise StackError(f"No module is called {', '.join(unknown)}; there are: {', '.join(ALL)}.")
     run(told_settings(), modules or ALL)
 
 
