@@ -1,0 +1,136 @@
+"""Canvases and the items on them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
+from canvas_demo.gateway.callers import Caller
+from canvas_demo.gateway.clients import Modules
+from canvas_demo.gateway.models import (
+    Canvas,
+    CanvasList,
+    CanvasName,
+    Item,
+    Place,
+    canvas_of,
+    item_of,
+    summary_of,
+)
+from canvas_demo.gateway.preconditions import ExpectedVersion, IfNoneMatch, etag, matches
+from canvas_demo.gateway.problems import documented
+from canvas_demo.kernel.rpc import ask
+
+router = APIRouter(prefix="/api/canvases", tags=["canvases"])
+
+CanvasId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
+ItemId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
+ETAG = {"ETag": {"description": "The canvas's version.", "schema": {"type": "string"}}}
+LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}}}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a canvas",
+    responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 422)},
+)
+async def create_canvas(caller: Caller, new: CanvasName, modules: Modules, response: Response) -> Canvas:
+    """An empty canvas of the caller's organisation."""
+    canvas = await ask(modules.canvases.CreateCanvas(pb.CreateCanvasRequest(name=new.name), metadata=caller))
+    response.headers["Location"] = f"/api/canvases/{canvas.id}"
+    response.headers["ETag"] = etag(canvas.version)
+    return canvas_of(canvas)
+
+
+@router.get("", summary="List canvases", responses=documented(401))
+async def list_canvases(caller: Caller, modules: Modules) -> CanvasList:
+    """Those of the caller's organisation that are not archived, newest first."""
+    answer = await ask(modules.canvases.ListCanvases(pb.ListCanvasesRequest(), metadata=caller))
+    return CanvasList(canvases=[summary_of(canvas) for canvas in answer.canvases])
+
+
+@router.get(
+    "/{canvas_id}",
+    summary="Get a canvas",
+    response_model=Canvas,
+    responses={200: {"headers": ETAG}, 304: {"description": "Not Modified", "headers": ETAG}, **documented(401, 404)},
+)
+async def get_canvas(
+    caller: Caller, canvas_id: CanvasId, modules: Modules, response: Response, if_none_match: IfNoneMatch = None
+) -> Canvas | Response:
+    """A canvas with its items and its version, archived or not."""
+    canvas = await ask(modules.canvases.GetCanvas(pb.GetCanvasRequest(canvas_id=canvas_id), metadata=caller))
+    tag = etag(canvas.version)
+    if matches(if_none_match, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return canvas_of(canvas)
+
+
+@router.patch(
+    "/{canvas_id}",
+    summary="Rename a canvas",
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
+)
+async def rename_canvas(
+    caller: Caller,
+    canvas_id: CanvasId,
+    change: CanvasName,
+    expected: ExpectedVersion,
+    modules: Modules,
+    response: Response,
+) -> Canvas:
+    """412 when it is no longer at the version of `If-Match`; 409 when another change came at the same time."""
+    request = pb.RenameCanvasRequest(canvas_id=canvas_id, name=change.name, expected_version=expected)
+    canvas = await ask(modules.canvases.RenameCanvas(request, metadata=caller))
+    response.headers["ETag"] = etag(canvas.version)
+    return canvas_of(canvas)
+
+
+@router.delete("/{canvas_id}", status_code=204, summary="Archive a canvas", responses=documented(401, 404, 409, 412))
+async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: ExpectedVersion, modules: Modules) -> None:
+    """It is no longer listed and can't be changed; its events, and so its state, remain."""
+    request = pb.ArchiveCanvasRequest(canvas_id=canvas_id, expected_version=expected)
+    await ask(modules.canvases.ArchiveCanvas(request, metadata=caller))
+
+
+@router.patch(
+    "/{canvas_id}/items/{item_id}",
+    summary="Move an item",
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
+)
+async def move_item(
+    caller: Caller,
+    canvas_id: CanvasId,
+    item_id: ItemId,
+    place: Place,
+    expected: ExpectedVersion,
+    modules: Modules,
+    response: Response,
+) -> Item:
+    """`If-Match` and `ETag` are the canvas's."""
+    request = pb.MoveItemRequest(canvas_id=canvas_id, item_id=item_id, x=place.x, y=place.y, expected_version=expected)
+    canvas = await ask(modules.canvases.MoveItem(request, metadata=caller))
+    response.headers["ETag"] = etag(canvas.version)
+    return item_of(next(item for item in canvas.items if item.id == item_id))
+
+
+@router.delete(
+    "/{canvas_id}/items/{item_id}",
+    status_code=204,
+    summary="Remove an item",
+    responses={204: {"headers": ETAG}, **documented(401, 404, 409, 412)},
+)
+async def remove_item(
+    caller: Caller,
+    canvas_id: CanvasId,
+    item_id: ItemId,
+    expected: ExpectedVersion,
+    modules: Modules,
+    response: Response,
+) -> None:
+    """The file itself remains. `If-Match` and `ETag` are the canvas's."""
+    request = pb.RemoveItemRequest(canvas_id=canvas_id, item_id=item_id, expected_version=expected)
+    canvas = await ask(modules.canvases.RemoveItem(request, metadata=caller))
+    response.headers["ETag"] = etag(canvas.version)

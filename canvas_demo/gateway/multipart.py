@@ -1,0 +1,117 @@
+"""A `multipart/form-data` body (RFC 7578) piece by piece, as it arrives."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.exceptions import HTTPException
+
+from canvas_demo.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+ESCAPES = {"%00": "\0", "%0A": "\n", "%0D": "\r", "%22": '"'}
+"""What browsers and HTTP clients write for characters that can't stand in a quoted name."""
+
+
+@dataclass(frozen=True)
+class PartBegins:
+    """A part and what its headers say; a field that is no file has no ``filename``."""
+
+    name: str
+    filename: str | None
+    media_type: str
+
+
+@dataclass(frozen=True)
+class PartEnds:
+    """The part that began last is complete."""
+
+
+Piece = PartBegins | bytes | PartEnds
+
+
+async def read_form(body: AsyncIterator[bytes], content_type: str) -> AsyncIterator[Piece]:
+    """The pieces of a form: each part begins, has any number of bytes, and ends.
+
+    Holds no more than the chunk of ``body`` at hand. Raises 415 where the body is no form, and
+    `Invalid` where it breaks the form's rules or ends before its last boundary.
+    """
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise HTTPException(
+            415, "Send the file as multipart/form-data, in the field `file`.", {"Accept-Post": "multipart/form-data"}
+        )
+    pieces = _Pieces()
+    try:
+        parser = MultipartParser(boundary, pieces.callbacks())
+        async for chunk in body:
+            parser.write(chunk)
+            for piece in pieces.taken():
+                yield piece
+    except FormParserError as error:
+        raise Invalid("body", f"is not a well-formed multipart body: {error}") from error
+    if not pieces.complete:
+        raise Invalid("body", "ends before its last boundary")
+
+
+class _Pieces:
+    """Collects what the parser finds in one chunk."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._pieces: list[Piece] = []
+        self._headers: dict[str, bytes] = {}
+        self._name = b""
+        self._value = b""
+
+    def taken(self) -> list[Piece]:
+        """The pieces since the last call."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def callbacks(self) -> "MultipartCallbacks":
+        """What the parser calls."""
+        return {
+            "on_part_begin": self._headers.clear,
+            "on_header_field": partial(self._add, "_name"),
+            "on_header_value": partial(self._add, "_value"),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._begin_part,
+            "on_part_data": lambda data, start, end: self._pieces.append(data[start:end]),
+            "on_part_end": lambda: self._pieces.append(PartEnds()),
+            "on_end": self._end,
+        }
+
+    def _add(self, attribute: str, data: bytes, start: int, end: int) -> None:
+        setattr(self, attribute, getattr(self, attribute) + data[start:end])
+
+    def _end_header(self) -> None:
+        self._headers[self._name.decode("latin-1").lower()] = self._value
+        self._name = self._value = b""
+
+    def _begin_part(self) -> None:
+        disposition = self._headers.get("content-disposition", b"").decode("latin-1")
+        _, options = parse_options_header(disposition)
+        filename = options.get(b"filename")
+        media_type = self._headers.get("content-type", b"").decode("latin-1")
+        name = _text(options.get(b"name", b""))
+        self._pieces.append(PartBegins(name, None if filename is None else _text(filename), media_type))
+
+    def _end(self) -> None:
+        self.complete = True
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid("file", "has a name that is not UTF-8") from error
+    for escape, character in ESCAPES.items():
+        text = text.replace(escape, character)
+    return text
