@@ -15,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MODULES = ("identity", "keys", "canvases", "files", "websockets", "notifications")
 
 
+class SettingError(ValueError):
+    """A setting that nothing can run with; says which, and what to do."""
+
+
 class Settings(BaseSettings):
     """All settings of the stack and of the backend."""
 

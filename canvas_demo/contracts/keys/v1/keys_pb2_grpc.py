@@ -44,14 +44,24 @@ class KeysStub:
                 request_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysResponse.FromString,
                 _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/canvas_demo.keys.v1.Keys/RotateKey',
+                request_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.KeyInfo.FromString,
+                _registered_method=True)
+        self.DestroyKey = channel.unary_unary(
+                '/canvas_demo.keys.v1.Keys/DestroyKey',
+                request_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyResponse.FromString,
+                _registered_method=True)
 
 
 class KeysServicer:
     """Missing associated documentation comment in .proto file."""
 
     def GetDataKey(self, request, context):
-        """A data key of an organisation, unwrapped. NOT_FOUND when there is none,
-        FAILED_PRECONDITION when it was destroyed.
+        """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
+        version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -59,6 +69,22 @@ class KeysServicer:
 
     def ListKeys(self, request, context):
         """What is known of the keys of the caller's organisation; never the keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """A new data key for the caller's organisation; what was encrypted under an older one stays
+        readable. OUT_OF_RANGE when its keys were destroyed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DestroyKey(self, request, context):
+        """Destroys every data key of the caller's organisation, for good, and with them all that was
+        encrypted under them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,6 +102,16 @@ def add_KeysServicer_to_server(servicer, server):
                     servicer.ListKeys,
                     request_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysRequest.FromString,
                     response_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.RotateKeyRequest.FromString,
+                    response_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.KeyInfo.SerializeToString,
+            ),
+            'DestroyKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DestroyKey,
+                    request_deserializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyRequest.FromString,
+                    response_serializer=canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,6 +168,60 @@ class Keys:
             '/canvas_demo.keys.v1.Keys/ListKeys',
             canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysRequest.SerializeToString,
             canvas__demo_dot_keys_dot_v1_dot_keys__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.keys.v1.Keys/RotateKey',
+            canvas__demo_dot_keys_dot_v1_dot_keys__pb2.RotateKeyRequest.SerializeToString,
+            canvas__demo_dot_keys_dot_v1_dot_keys__pb2.KeyInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DestroyKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.keys.v1.Keys/DestroyKey',
+            canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyRequest.SerializeToString,
+            canvas__demo_dot_keys_dot_v1_dot_keys__pb2.DestroyKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

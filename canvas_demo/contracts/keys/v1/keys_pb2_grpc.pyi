@@ -32,21 +32,37 @@ class KeysStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> KeysAsyncStub: ...
     GetDataKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.GetDataKeyRequest, _keys_pb2.DataKey]
-    """A data key of an organisation, unwrapped. NOT_FOUND when there is none,
-    FAILED_PRECONDITION when it was destroyed.
+    """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
+    version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
     """
     ListKeys: _grpc.UnaryUnaryMultiCallable[_keys_pb2.ListKeysRequest, _keys_pb2.ListKeysResponse]
     """What is known of the keys of the caller's organisation; never the keys."""
+    RotateKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.KeyInfo]
+    """A new data key for the caller's organisation; what was encrypted under an older one stays
+    readable. OUT_OF_RANGE when its keys were destroyed.
+    """
+    DestroyKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DestroyKeyRequest, _keys_pb2.DestroyKeyResponse]
+    """Destroys every data key of the caller's organisation, for good, and with them all that was
+    encrypted under them.
+    """
 
 @_typing.type_check_only
 class KeysAsyncStub(KeysStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetDataKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.GetDataKeyRequest, _keys_pb2.DataKey]  # type: ignore[assignment]
-    """A data key of an organisation, unwrapped. NOT_FOUND when there is none,
-    FAILED_PRECONDITION when it was destroyed.
+    """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
+    version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
     """
     ListKeys: _aio.UnaryUnaryMultiCallable[_keys_pb2.ListKeysRequest, _keys_pb2.ListKeysResponse]  # type: ignore[assignment]
     """What is known of the keys of the caller's organisation; never the keys."""
+    RotateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.KeyInfo]  # type: ignore[assignment]
+    """A new data key for the caller's organisation; what was encrypted under an older one stays
+    readable. OUT_OF_RANGE when its keys were destroyed.
+    """
+    DestroyKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.DestroyKeyRequest, _keys_pb2.DestroyKeyResponse]  # type: ignore[assignment]
+    """Destroys every data key of the caller's organisation, for good, and with them all that was
+    encrypted under them.
+    """
 
 class KeysServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -55,8 +71,8 @@ class KeysServicer(metaclass=_abc_1.ABCMeta):
         request: _keys_pb2.GetDataKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.DataKey, _abc.Awaitable[_keys_pb2.DataKey]]:
-        """A data key of an organisation, unwrapped. NOT_FOUND when there is none,
-        FAILED_PRECONDITION when it was destroyed.
+        """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
+        version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
         """
 
     @_abc_1.abstractmethod
@@ -66,5 +82,25 @@ class KeysServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.ListKeysResponse, _abc.Awaitable[_keys_pb2.ListKeysResponse]]:
         """What is known of the keys of the caller's organisation; never the keys."""
+
+    @_abc_1.abstractmethod
+    def RotateKey(
+        self,
+        request: _keys_pb2.RotateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.KeyInfo, _abc.Awaitable[_keys_pb2.KeyInfo]]:
+        """A new data key for the caller's organisation; what was encrypted under an older one stays
+        readable. OUT_OF_RANGE when its keys were destroyed.
+        """
+
+    @_abc_1.abstractmethod
+    def DestroyKey(
+        self,
+        request: _keys_pb2.DestroyKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.DestroyKeyResponse, _abc.Awaitable[_keys_pb2.DestroyKeyResponse]]:
+        """Destroys every data key of the caller's organisation, for good, and with them all that was
+        encrypted under them.
+        """
 
 def add_KeysServicer_to_server(servicer: KeysServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
