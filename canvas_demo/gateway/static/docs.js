@@ -50,9 +50,10 @@ function outline(api, schema) {
 /** @param {OpenApi} api @param {Body} body @returns {Node[]} */
 function content(api, body) {
   return Object.entries(body.content ?? {}).flatMap(([mediaType, { schema }]) => {
+    if (mediaType === "application/problem+json") return []; // the same everywhere, and said at the top
     const known = resolved(api, schema ?? {});
     const heading = element("p", { class: "quiet" }, mediaType);
-    if (!known.properties || mediaType.startsWith("application/problem")) return [heading];
+    if (!known.properties) return [heading];
     return [heading, element("pre", { tabindex: "0" }, JSON.stringify(outline(api, known), null, 2))];
   });
 }
