@@ -1,0 +1,96 @@
+"""What may happen to an organisation and to a user."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from canvas_demo.contracts.identity.v1.events_pb2 import OrganizationRegistered, UserAdded
+from canvas_demo.kernel.errors import AlreadyExists, Invalid
+from canvas_demo.kernel.values import checked_name
+
+PASSWORD_LENGTH = range(8, 1001)
+"""Characters that a password may have."""
+
+
+@dataclass(frozen=True)
+class Organization:
+    """The state of an organisation."""
+
+    organization_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class User:
+    """The state of a user; their password is no part of it, since it is no part of any event."""
+
+    user_id: str
+    organization_id: str
+    username: str
+
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RegisterOrganization:
+    organization_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class AddUser:
+    user_id: str
+    organization_id: str
+    username: str
+
+
+# --- decisions ---------------------------------------------------------------------------------------------
+
+
+def decide_organization(
+    organization: Organization | None, command: RegisterOrganization
+) -> Sequence[OrganizationRegistered]:
+    """The events that ``command`` leads to. Raises `Invalid` and `AlreadyExists`."""
+    if organization is not None:
+        raise AlreadyExists(f"Organisation {command.organization_id} exists already.", field="organization_id")
+    return [OrganizationRegistered(organization_id=command.organization_id, name=checked_name(command.name))]
+
+
+def decide_user(user: User | None, command: AddUser) -> Sequence[UserAdded]:
+    """The events that ``command`` leads to. Raises `Invalid` and `AlreadyExists`."""
+    if user is not None:
+        raise AlreadyExists(f"User {command.user_id} exists already.", field="user_id")
+    username = checked_username(command.username)
+    return [UserAdded(user_id=command.user_id, organization_id=command.organization_id, username=username)]
+
+
+def checked_username(value: str) -> str:
+    """``value`` as a username: trimmed, in Unicode's form NFC. Raises `Invalid`."""
+    username = checked_name(unicodedata.normalize("NFC", value), "username")
+    checked_name(unicodedata.normalize("NFKC", username), "username")  # the form that is compared must be a name too
+    return username
+
+
+def checked_password(value: str) -> str:
+    """``value``, fit for a new password. Raises `Invalid`."""
+    if len(value) < PASSWORD_LENGTH.start:
+        raise Invalid("password", f"must have at least {PASSWORD_LENGTH.start} characters")
+    if len(value) not in PASSWORD_LENGTH:
+        raise Invalid("password", f"must have at most {PASSWORD_LENGTH[-1]} characters, has {len(value)}")
+    if "\0" in value:
+        raise Invalid("password", "must not hold the character NUL")
+    return value
+
+
+# --- evolution ---------------------------------------------------------------------------------------------
+
+
+def evolve_organization(organization: Organization | None, event: OrganizationRegistered) -> Organization:  # noqa: ARG001
+    """The organisation after ``event``."""
+    return Organization(event.organization_id, event.name)
+
+
+def evolve_user(user: User | None, event: UserAdded) -> User:  # noqa: ARG001
+    """The user after ``event``."""
+    return User(event.user_id, event.organization_id, event.username)
