@@ -1,0 +1,197 @@
+"""What a client may ask for, what becomes of a subscription, and the frames that are sent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+from uuid import NAMESPACE_URL, uuid5
+
+from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChanged
+from canvas_demo.kernel.errors import DomainError, Invalid, NotFound
+from canvas_demo.kernel.values import checked_id
+
+OWNERS: Mapping[str, str] = {"canvas": "canvases", "file": "files"}
+"""Type of subject → the module that owns it, and that says who may see it."""
+LAST_CURSOR = 2**63 - 1
+SUBSCRIBED, UNSUBSCRIBED = "SUBSCRIBED", "UNSUBSCRIBED"
+
+
+# --- what a client asks for --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SubscribeMessage:
+    """``after``: the last cursor that the client has; None: it wants what comes from here on."""
+
+    subject: str
+    after: int | None
+
+
+@dataclass(frozen=True)
+class UnsubscribeMessage:
+    """The client wants no more of ``subject``."""
+
+    subject: str
+
+
+def parse(text: str) -> SubscribeMessage | UnsubscribeMessage:
+    """What a client's text asks for. Raises `Invalid` and `NotFound`, and nothing else whatever the text."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Invalid("message", "A message is a JSON object; this is no JSON.") from None
+    if not isinstance(message, dict):
+        raise Invalid("message", "A message is a JSON object.")
+    match message.get("type"):
+        case "subscribe":
+            return SubscribeMessage(checked_subject(message.get("subject")), _checked_after(message.get("after")))
+        case "unsubscribe":
+            return UnsubscribeMessage(checked_subject(message.get("subject")))
+        case _:
+            raise Invalid("type", "The type of a message is subscribe or unsubscribe.")
+
+
+def checked_subject(value: object) -> str:
+    """A subject as events name it, e.g. ``canvas/0198…``. Raises `Invalid`, and `NotFound` where none has this form."""
+    if not isinstance(value, str):
+        raise Invalid("subject", "The subject is a text like canvas/<id>.")
+    kind, _, subject_id = value.partition("/")
+    if kind not in OWNERS or checked_id(subject_id, kind) != subject_id:
+        raise no_subject(value)
+    return value
+
+
+def no_subject(subject: str) -> NotFound:
+    """The answer to a subject that is not there for whoever asks."""
+    return NotFound(f"There is no {subject[:80]!r}.")
+
+
+def owner_of(subject: str) -> str:
+    """The module that owns a subject."""
+    return OWNERS[subject.partition("/")[0]]
+
+
+def _checked_after(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LAST_CURSOR:
+        raise Invalid("after", "after is a cursor: a whole number from 0.")
+    return value
+
+
+# --- a subscription ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """That a connection is told of a subject; ``state``: SUBSCRIBED ⇄ UNSUBSCRIBED."""
+
+    subscription_id: str
+    connection_id: str
+    organization_id: str
+    user_id: str
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    connection_id: str
+    organization_id: str
+    user_id: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    pass
+
+
+def subscription_id(connection_id: str, subject: str) -> str:
+    """The id of the one subscription of a connection to a subject."""
+    return str(uuid5(NAMESPACE_URL, f"{connection_id}/{subject}"))
+
+
+def decide(subscription: Subscription | None, command: Subscribe | Unsubscribe) -> Sequence[SubscriptionChanged]:
+    """The events that ``command`` leads to. Raises `NotFound`."""
+    match command:
+        case Subscribe():
+            if subscription is not None and subscription.state == SUBSCRIBED:
+                return []
+            return [
+                SubscriptionChanged(
+                    subscription_id=subscription_id(command.connection_id, command.subject),
+                    connection_id=command.connection_id,
+                    organization_id=command.organization_id,
+                    user_id=command.user_id,
+                    subject=command.subject,
+                    state=SUBSCRIBED,
+                )
+            ]
+        case Unsubscribe():
+            if subscription is None or subscription.state == UNSUBSCRIBED:
+                raise NotFound("There is no such subscription.")
+            return [SubscriptionChanged(**{**vars(subscription), "state": UNSUBSCRIBED})]
+        case _:
+            assert_never(command)
+
+
+def evolve(subscription: Subscription | None, event: SubscriptionChanged) -> Subscription:
+    """The subscription after ``event``."""
+    if subscription is not None:
+        return replace(subscription, state=event.state)
+    return Subscription(
+        event.subscription_id,
+        event.connection_id,
+        event.organization_id,
+        event.user_id,
+        event.subject,
+        event.state,
+    )
+
+
+# --- where a subscriber goes on ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Events after ``cursor`` follow; ``recovered``: the client has, or gets, all up to there."""
+
+    cursor: int
+    recovered: bool
+
+
+def resume(after: int | None, cursor: int, oldest: int | None) -> Resumption:
+    """Where a subscriber goes on that has all up to ``after``.
+
+    The feed stands at ``cursor``, and its oldest event is ``oldest``; None: it holds none.
+    """
+    if after is None or after == cursor:
+        return Resumption(cursor, recovered=True)
+    if after < cursor and oldest is not None and oldest <= after + 1:
+        return Resumption(after, recovered=True)
+    return Resumption(cursor, recovered=False)
+
+
+# --- frames ------------------------------------------------------------------------------------------------
+
+
+def subscribed_frame(subject: str, resumption: Resumption) -> str:
+    """That a subscription holds: the events after its cursor follow."""
+    return json.dumps({"type": "subscribed", "subject": subject, **vars(resumption)})
+
+
+def event_frame(subject: str, cursor: int, event: str) -> str:
+    """An event of a subject; ``event`` is the CloudEvent as JSON text."""
+    return f'{{"type": "event", "subject": {json.dumps(subject)}, "cursor": {cursor}, "event": {event}}}'
+
+
+def error_frame(error: DomainError) -> str:
+    """What went wrong with a message."""
+    code = "invalid_message" if isinstance(error, Invalid) else error.grpc_status.lower()
+    return json.dumps({"type": "error", "code": code, "message": error.detail})
+
+
+def cloud_event(attributes: Mapping[str, Any], data: Any) -> str:  # noqa: ANN401  (JSON)
+    """A CloudEvent in the JSON format (CloudEvents 1.0)."""
+    return json.dumps({"specversion": "1.0", "datacontenttype": "application/json", **attributes, "data": data})

@@ -1,0 +1,187 @@
+"""What notifications does about what clients say and about what happens to subjects.
+
+Frames are sent before the transaction ends. Where it fails after that, the record comes again and is
+sent again, with the same cursor: the order of a subject's events is that of their one partition. A
+connection takes each position of a stream once, so nobody sees an event twice.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
+from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
+from canvas_demo.contracts.websockets.v1.websockets_pb2 import SendResponse
+from canvas_demo.kernel.aggregate import execute
+from canvas_demo.kernel.consumer import Reactions
+from canvas_demo.kernel.database import Connection
+from canvas_demo.kernel.errors import DomainError, NotFound
+from canvas_demo.kernel.events import event_of
+from canvas_demo.kernel.kafka import Delivered
+from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.rpc import Channels, ask
+from canvas_demo.modules.notifications.domain import (
+    OWNERS,
+    Subscribe,
+    SubscribeMessage,
+    Unsubscribe,
+    UnsubscribeMessage,
+    cloud_event,
+    error_frame,
+    event_frame,
+    no_subject,
+    owner_of,
+    parse,
+    resume,
+    subscribed_frame,
+    subscription_id,
+)
+from canvas_demo.modules.notifications.sockets import Sockets
+from canvas_demo.modules.notifications.store import (
+    SUBSCRIPTION,
+    end_subscriptions,
+    lock_feed,
+    missed_events,
+    record_event,
+)
+
+CHUNK = 100
+"""Missed events that are sent at once: fewer than may wait for a socket."""
+CHECKED_WITHIN = 2.0
+"""Seconds within which the owner of a subject says who may see it."""
+REPLIES = "replies"
+"""The stream of the answers to a connection's messages; the position is that of the message."""
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """The reactions, with what they reach others by."""
+
+    channels: Channels
+    sockets: Sockets
+
+    async def when_subject_changed_tell_subscribers(self, connection: Connection, delivered: Delivered) -> None:
+        """One place in the feed, one Send, however many are subscribed."""
+        subject, event = delivered.subject, _cloud_event(delivered)
+        recorded = await record_event(connection, subject, delivered.organization_id, delivered.id, event)
+        if not recorded.connection_ids:
+            return
+        frame = event_frame(subject, recorded.cursor, event)
+        answer = await self.sockets.send(recorded.connection_ids, [frame], subject, recorded.cursor)
+        if answer.gone:
+            await end_subscriptions(connection, answer.gone, datetime.now(UTC))
+
+    async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
+        """Do what the client asks for, or say what is wrong with it."""
+        received = event_of(WebSocketMessageReceived, delivered.payload)
+        answer = Answer(self.sockets, received.connection_id, delivered.aggregate_version)
+        try:
+            message = parse(received.text)
+        except DomainError as error:
+            await answer.send(error_frame(error))
+            return
+        if isinstance(message, SubscribeMessage):
+            await self._subscribe(connection, received, message, answer)
+        else:
+            await _unsubscribe(connection, received, message, answer)
+
+    async def when_connection_changed_end_subscriptions(self, connection: Connection, delivered: Delivered) -> None:
+        """A connection that ended takes its subscriptions along."""
+        event = event_of(WebSocketConnectionChanged, delivered.payload)
+        if event.state == "DISCONNECTED":
+            await end_subscriptions(connection, [event.connection_id], datetime.now(UTC))
+
+    async def _subscribe(
+        self, connection: Connection, received: WebSocketMessageReceived, message: SubscribeMessage, answer: "Answer"
+    ) -> None:
+        """Store the subscription and send what was missed, while no event of the subject gets in between."""
+        token = await self.sockets.token(received.connection_id)
+        if token is None:
+            return
+        try:
+            await self._check(token, message.subject)
+        except DomainError as error:
+            await answer.send(error_frame(error))
+            return
+        feed = await lock_feed(connection, message.subject)
+        resumption = resume(message.after, feed.cursor, feed.oldest)
+        sent = await answer.send(subscribed_frame(message.subject, resumption))
+        if sent.gone:
+            return
+        if sent.already and resumption.cursor != message.after:
+            # A first attempt said a cursor, and was undone: what came after that may be missing.
+            resumption = replace(resumption, recovered=False)
+            await answer.send_again(subscribed_frame(message.subject, resumption))
+        id_ = subscription_id(received.connection_id, message.subject)
+        command = Subscribe(received.connection_id, received.organization_id, received.user_id, message.subject)
+        await execute(connection, SUBSCRIPTION, id_, received.organization_id, command, datetime.now(UTC))
+        await self._catch_up(connection, received.connection_id, message.subject, resumption.cursor)
+
+    async def _check(self, token: str, subject: str) -> None:
+        """Ask the owner of the subject in the client's name. Raises `NotFound`, and whatever else the owner answers."""
+        owner = subjects_pb2_grpc.SubjectsStub(self.channels.to(owner_of(subject)))
+        request = subjects_pb2.CheckSubjectRequest(subject=subject)
+        metadata = (("authorization", f"Bearer {token}"),)
+        try:
+            await ask(owner.CheckSubject(request, metadata=metadata, timeout=CHECKED_WITHIN))
+        except NotFound as error:
+            raise no_subject(subject) from error
+
+    async def _catch_up(self, connection: Connection, connection_id: str, subject: str, cursor: int) -> None:
+        """Send the events after ``cursor``, in order."""
+        while missed := await missed_events(connection, subject, cursor, CHUNK):
+            frames = [event_frame(subject, at, event) for at, event in missed]
+            await self.sockets.send([connection_id], frames, subject, missed[0][0])
+            cursor = missed[-1][0]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The one answer to a message: sent once, however often the message's record comes."""
+
+    sockets: Sockets
+    connection_id: str
+    position: int
+
+    async def send(self, frame: str) -> SendResponse:
+        """Send it, where an earlier attempt did not."""
+        return await self.sockets.send([self.connection_id], [frame], REPLIES, self.position)
+
+    async def send_again(self, frame: str) -> None:
+        """Send it though an earlier attempt did."""
+        await self.sockets.send([self.connection_id], [frame], "", 0)
+
+
+async def _unsubscribe(
+    connection: Connection, received: WebSocketMessageReceived, message: UnsubscribeMessage, answer: Answer
+) -> None:
+    id_ = subscription_id(received.connection_id, message.subject)
+    try:
+        await execute(connection, SUBSCRIPTION, id_, received.organization_id, Unsubscribe(), datetime.now(UTC))
+    except NotFound as error:
+        await answer.send(error_frame(error))
+
+
+def _cloud_event(delivered: Delivered) -> str:
+    attributes = {
+        "id": delivered.id,
+        "source": delivered.source,
+        "type": delivered.type,
+        "subject": delivered.subject,
+        "time": delivered.time,
+        "organizationid": delivered.organization_id,
+        "aggregateversion": delivered.aggregate_version,
+        "correlationid": delivered.trace.correlation_id,
+        "causationid": delivered.trace.causation_id,
+        "traceparent": delivered.trace.traceparent,
+    }
+    return cloud_event(attributes, delivered.payload)
+
+
+def reactions(runtime: Runtime) -> Reactions:
+    """What notifications reacts to."""
+    notifier = Notifier(runtime.channels, Sockets(runtime.channels))
+    return {
+        ("websocket-message", "WebSocketMessageReceived"): notifier.when_message_received_answer,
+        ("websocket-connection", "WebSocketConnectionChanged"): notifier.when_connection_changed_end_subscriptions,
+        **{(kind, "*"): notifier.when_subject_changed_tell_subscribers for kind in OWNERS},
+    }

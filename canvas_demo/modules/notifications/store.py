@@ -1,0 +1,133 @@
+"""The tables of notifications."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChanged
+from canvas_demo.kernel.aggregate import Aggregate, Loaded, advance
+from canvas_demo.kernel.database import Connection
+from canvas_demo.kernel.events import EventTypes
+from canvas_demo.kernel.sql import Queries
+from canvas_demo.modules.notifications.domain import Subscription, Unsubscribe, decide, evolve
+
+QUERIES = Queries(__package__)
+
+KEEP = 1000
+"""Events that the feed of a subject holds at least, once it had as many."""
+TRIM_EVERY = 250
+"""Events of a subject between two deletions."""
+
+
+# --- subscriptions -----------------------------------------------------------------------------------------
+
+
+async def load(connection: Connection, subscription_id: str) -> Loaded[Subscription]:
+    """A subscription; version 0 where there is none."""
+    row = await (await connection.execute(QUERIES["load_subscription"], [subscription_id])).fetchone()
+    return _loaded(row) if row else Loaded(None, 0)
+
+
+async def save(
+    connection: Connection,
+    before: Subscription | None,  # noqa: ARG001  (every aggregate is saved like this)
+    after: Subscription,
+    version: int,
+    now: datetime,  # noqa: ARG001
+) -> None:
+    """Write the subscription's row."""
+    await connection.execute(QUERIES["save_subscription"], {**vars(after), "version": version})
+
+
+async def end_subscriptions(connection: Connection, connection_ids: Sequence[str], now: datetime) -> None:
+    """End all subscriptions of connections that are gone."""
+    cursor = await connection.execute(QUERIES["subscriptions_of_connections"], [list(connection_ids)])
+    rows = await cursor.fetchall()
+    async with connection.pipeline():
+        for row in rows:
+            of = (row["subscription_id"], row["organization_id"])
+            await advance(connection, SUBSCRIPTION, *of, _loaded(row), Unsubscribe(), now)
+
+
+def _loaded(row: dict[str, Any]) -> Loaded[Subscription]:
+    version = row["version"]
+    return Loaded(Subscription(**{key: value for key, value in row.items() if key != "version"}), version)
+
+
+SUBSCRIPTION = Aggregate(
+    type="subscription",
+    events=EventTypes([SubscriptionChanged]),
+    decide=decide,
+    evolve=evolve,
+    load=load,
+    save=save,
+)
+
+
+# --- the feed ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event that got its ``cursor``, and the connections that are to be told of it."""
+
+    cursor: int
+    connection_ids: Sequence[str]
+
+
+async def record_event(
+    connection: Connection, subject: str, organization_id: str, event_id: str, event: str
+) -> Recorded:
+    """Give an event its place in the feed of its subject.
+
+    Subscribers are read by a statement of its own, after the lock is held: one that came in while
+    this one waited for it is seen.
+    """
+    async with connection.pipeline():
+        row = {"subject": subject, "event_id": event_id, "event": event}
+        recorded = await connection.execute(QUERIES["record_event"], row)
+        subscribers = await connection.execute(QUERIES["subscribers"], [subject, organization_id])
+    found = await recorded.fetchone()
+    if found is None:
+        raise LookupError(f"{subject} got no cursor")
+    cursor: int = found["cursor"]
+    if cursor > KEEP and cursor % TRIM_EVERY == 0:
+        await connection.execute(QUERIES["trim_feed"], [subject, cursor - KEEP])
+    return Recorded(cursor, [row["connection_id"] for row in await subscribers.fetchall()])
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where the feed of a subject stands, and its oldest event; no event comes in before the transaction ends."""
+
+    cursor: int
+    oldest: int | None
+
+
+async def lock_feed(connection: Connection, subject: str) -> Feed:
+    """The feed of a subject, held until the transaction ends."""
+    async with connection.pipeline():
+        locked = await connection.execute(QUERIES["lock_subject"], [subject])
+        feed = await connection.execute(QUERIES["oldest_cursor"], [subject])
+    row, oldest = await locked.fetchone(), await feed.fetchone()
+    if row is None or oldest is None:
+        raise LookupError(f"{subject} has no cursor")
+    return Feed(row["cursor"], oldest["oldest"])
+
+
+async def missed_events(connection: Connection, subject: str, after: int, limit: int) -> list[tuple[int, str]]:
+    """Up to ``limit`` events after a cursor, oldest first: each with its cursor and as JSON text."""
+    cursor = await connection.execute(QUERIES["missed_events"], [subject, after, limit])
+    return [(row["cursor"], row["event"]) for row in await cursor.fetchall()]
+
+
+async def cursor_of(connection: Connection, subject: str) -> int:
+    """The newest cursor of a subject; 0 before its first event."""
+    row = await (await connection.execute(QUERIES["cursor_of_subject"], [subject])).fetchone()
+    return int(row["cursor"]) if row else 0
+
+
+async def list_rows(connection: Connection, subject: str, organization_id: str) -> list[dict[str, Any]]:
+    """The rows of the organisation's live subscriptions to a subject."""
+    return await (await connection.execute(QUERIES["list_subscriptions"], [subject, organization_id])).fetchall()
