@@ -26,6 +26,20 @@ def checked_name(value: str, field: str = "name", limit: int = NAME_LIMIT) -> st
     return name
 
 
+def checked_text(value: str, field: str, limit: int) -> str:
+    """``value`` as it is: 1 to ``limit`` characters, among them line breaks and tabs, but no other control characters.
+
+    Raises `Invalid` with ``field``.
+    """
+    if not value.strip():
+        raise Invalid(field, "must not be empty")
+    if len(value) > limit:
+        raise Invalid(field, f"must have at most {limit} characters, has {len(value)}")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\r\t" for character in value):
+        raise Invalid(field, "must not hold control characters")
+    return value
+
+
 def checked_coordinate(value: float, field: str) -> float:
     """A finite number of canvas units, at most a thousand million either way. Raises `Invalid`."""
     if not math.isfinite(value) or abs(value) > COORDINATE_LIMIT:

@@ -11,7 +11,7 @@ from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.replay import rebuild, verify
 from canvas_demo.modules.canvases.domain import CreateCanvas, File, MoveItem, PlaceItem, RemoveItem, RenameCanvas
-from canvas_demo.modules.canvases.store import CANVAS, load_rows
+from canvas_demo.modules.canvases.store import CANVAS, show
 
 FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7)
 
@@ -41,14 +41,14 @@ async def draw(pool: Pool) -> str:
 async def test_a_table_written_past_the_events_is_found_and_rebuilding_mends_it(pool: Pool) -> None:
     canvas = await draw(pool)
     async with pool.connection() as connection:
-        before = await load_rows(connection, canvas)
+        before = await show(connection, canvas)
         await connection.execute("UPDATE canvas SET name = 'Forged' WHERE canvas_id = %s", [canvas])
         await connection.execute("DELETE FROM item WHERE canvas_id = %s", [canvas])
     assert any(canvas in difference for difference in (await verify(pool, CANVAS)).differences)
     await rebuild(pool, CANVAS)
     assert not [difference for difference in (await verify(pool, CANVAS)).differences if canvas in difference]
     async with pool.connection() as connection:
-        assert await load_rows(connection, canvas) == before
+        assert await show(connection, canvas) == before
 
 
 async def test_a_row_without_events_is_found(pool: Pool) -> None:

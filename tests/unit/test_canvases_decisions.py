@@ -13,10 +13,14 @@ from canvas_demo.contracts.canvases.v1.events_pb2 import (
     CanvasArchived,
     CanvasCreated,
     CanvasRenamed,
+    CanvasRestored,
     ItemFileChanged,
     ItemMoved,
     ItemPlaced,
     ItemRemoved,
+    ItemReordered,
+    ItemResized,
+    NoteEdited,
 )
 from canvas_demo.kernel.errors import AlreadyExists, DomainError, Invalid, NotFound, Rejected
 from canvas_demo.kernel.events import event_of, payload_of
@@ -24,11 +28,15 @@ from canvas_demo.modules.canvases.domain import (
     ArchiveCanvas,
     ChangeFile,
     CreateCanvas,
+    EditNote,
     File,
     MoveItem,
     PlaceItem,
     RemoveItem,
     RenameCanvas,
+    ReorderItem,
+    ResizeItem,
+    RestoreCanvas,
     decide,
     evolve,
 )
@@ -127,13 +135,57 @@ def test_a_deleted_file_takes_its_items_along_even_from_an_archived_canvas() -> 
     given(CANVAS, created, placed, archived).when(ChangeFile("c", "f", DELETED)).then(removed)
 
 
+def test_an_archived_canvas_comes_back_once() -> None:
+    given(CANVAS, created, archived).when(RestoreCanvas("c")).then(CanvasRestored(canvas_id="c"))
+    given(CANVAS, created).when(RestoreCanvas("c")).then()
+
+
+note = ItemPlaced(canvas_id="c", item_id="n", text="Buy seeds\nand soil", layer=1)
+
+
+def test_a_note_is_placed_before_what_lies_there() -> None:
+    given(CANVAS, created, placed).when(PlaceItem("c", "n", "", 0, 0, None, "Buy seeds\nand soil")).then(note)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 10_001, "a\x00b"])
+def test_a_note_says_something(text: str) -> None:
+    error = given(CANVAS, created).when(PlaceItem("c", "n", "", 0, 0, None, text)).raises(Invalid)
+    assert error.value.metadata == {"field": "text"}  # type: ignore[attr-defined]
+
+
+def test_a_note_is_edited_and_a_file_is_not() -> None:
+    edited = NoteEdited(canvas_id="c", item_id="n", text="Done")
+    given(CANVAS, created, placed, note).when(EditNote("c", "n", "Done")).then(edited)
+    given(CANVAS, created, placed, note, edited).when(EditNote("c", "n", "Done")).then()
+    given(CANVAS, created, placed).when(EditNote("c", "i", "Done")).raises(Invalid)
+
+
+def test_an_item_is_resized_to_a_size_that_exists() -> None:
+    resized = ItemResized(canvas_id="c", item_id="i", width=10, height=20)
+    given(CANVAS, created, placed).when(ResizeItem("c", "i", 10, 20)).then(resized)
+    given(CANVAS, created, placed, resized).when(ResizeItem("c", "i", 10, 20)).then()
+    given(CANVAS, created, placed).when(ResizeItem("c", "i", 10, -1)).raises(Invalid)
+
+
+def test_an_item_is_laid_behind_others() -> None:
+    reordered = ItemReordered(canvas_id="c", item_id="n", layer=-1)
+    given(CANVAS, created, placed, note).when(ReorderItem("c", "n", -1)).then(reordered)
+    given(CANVAS, created, placed, note, reordered).when(ReorderItem("c", "n", -1)).then()
+    given(CANVAS, created, placed, note).when(ReorderItem("c", "n", 1_000_001)).raises(Invalid)
+
+
 ids = st.sampled_from(["i", "j", "k"])
 numbers = st.floats()
 commands = st.one_of(
     st.builds(CreateCanvas, st.just("c"), st.just("o"), st.text(), st.just("u")),
     st.builds(RenameCanvas, st.just("c"), st.text()),
     st.builds(ArchiveCanvas, st.just("c")),
+    st.builds(RestoreCanvas, st.just("c")),
     st.builds(PlaceItem, st.just("c"), ids, ids, numbers, numbers, st.sampled_from([PENDING, UPLOADED])),
+    st.builds(PlaceItem, st.just("c"), ids, st.just(""), numbers, numbers, st.none(), st.text()),
+    st.builds(ResizeItem, st.just("c"), ids, numbers, numbers),
+    st.builds(ReorderItem, st.just("c"), ids, st.integers(-5, 5)),
+    st.builds(EditNote, st.just("c"), ids, st.text()),
     st.builds(MoveItem, st.just("c"), ids, numbers, numbers),
     st.builds(ChangeFile, st.just("c"), ids, st.sampled_from([PENDING, UPLOADED, DELETED])),
     st.builds(RemoveItem, st.just("c"), ids),

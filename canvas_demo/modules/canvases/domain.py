@@ -9,15 +9,22 @@ from canvas_demo.contracts.canvases.v1.events_pb2 import (
     CanvasArchived,
     CanvasCreated,
     CanvasRenamed,
+    CanvasRestored,
     ItemFileChanged,
     ItemMoved,
     ItemPlaced,
     ItemRemoved,
+    ItemReordered,
+    ItemResized,
+    NoteEdited,
 )
-from canvas_demo.kernel.errors import AlreadyExists, NotFound, Rejected
-from canvas_demo.kernel.values import checked_coordinate, checked_name
+from canvas_demo.kernel.errors import AlreadyExists, Invalid, NotFound, Rejected
+from canvas_demo.kernel.values import checked_coordinate, checked_name, checked_text
 
-CanvasEvent = CanvasCreated | CanvasRenamed | CanvasArchived | ItemPlaced | ItemMoved | ItemFileChanged | ItemRemoved
+ItemEvent = ItemMoved | ItemResized | ItemReordered | ItemFileChanged | NoteEdited
+CanvasEvent = CanvasCreated | CanvasRenamed | CanvasArchived | CanvasRestored | ItemPlaced | ItemRemoved | ItemEvent
+NOTE_LIMIT = 10_000
+LAYER_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,21 @@ class File:
 
 @dataclass(frozen=True)
 class Item:
-    """A file at a place on a canvas, in canvas units from the top left corner."""
+    """A file, or a note, at a place on a canvas, in canvas units from the top left corner.
+
+    A note has no ``file``, and a file no ``text``. Width and height are 0 where the content decides.
+    Items of a higher ``layer`` lie before those of a lower one.
+    """
 
     item_id: str
     file_id: str
     x: float
     y: float
-    file: File
+    file: File | None
+    text: str = ""
+    width: float = 0
+    height: float = 0
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,13 +91,21 @@ class ArchiveCanvas:
 
 
 @dataclass(frozen=True)
+class RestoreCanvas:
+    canvas_id: str
+
+
+@dataclass(frozen=True)
 class PlaceItem:
+    """A file; without one, the note ``text``."""
+
     canvas_id: str
     item_id: str
     file_id: str
     x: float
     y: float
-    file: File
+    file: File | None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +114,28 @@ class MoveItem:
     item_id: str
     x: float
     y: float
+
+
+@dataclass(frozen=True)
+class ResizeItem:
+    canvas_id: str
+    item_id: str
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class ReorderItem:
+    canvas_id: str
+    item_id: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class EditNote:
+    canvas_id: str
+    item_id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +153,8 @@ class RemoveItem:
     item_id: str
 
 
-CanvasCommand = CreateCanvas | RenameCanvas | ArchiveCanvas | PlaceItem | MoveItem | ChangeFile | RemoveItem
+ItemCommand = MoveItem | ResizeItem | ReorderItem | EditNote | RemoveItem
+CanvasCommand = CreateCanvas | RenameCanvas | ArchiveCanvas | RestoreCanvas | PlaceItem | ChangeFile | ItemCommand
 
 
 # --- decisions ---------------------------------------------------------------------------------------------
@@ -123,25 +169,22 @@ def decide(canvas: Canvas | None, command: CanvasCommand) -> Sequence[CanvasEven
         return _create(canvas, command)
     if canvas is None:
         raise NotFound(f"There is no canvas {command.canvas_id}.")
-    if isinstance(command, ChangeFile):
-        return _change_file(canvas, command)
-    if canvas.archived:
-        return [] if isinstance(command, ArchiveCanvas) else _reject_archived(canvas)
     match command:
+        case ChangeFile():
+            return _change_file(canvas, command)
+        case ArchiveCanvas():
+            return [] if canvas.archived else [CanvasArchived(canvas_id=canvas.canvas_id)]
+        case RestoreCanvas():
+            return [CanvasRestored(canvas_id=canvas.canvas_id)] if canvas.archived else []
+        case _ if canvas.archived:
+            raise Rejected(f"Canvas {canvas.canvas_id} is archived; restore it first.")
         case RenameCanvas():
             name = checked_name(command.name)
             return [CanvasRenamed(canvas_id=canvas.canvas_id, name=name)] if name != canvas.name else []
-        case ArchiveCanvas():
-            return [CanvasArchived(canvas_id=canvas.canvas_id)]
         case PlaceItem():
             return _place(canvas, command)
-        case MoveItem():
-            return _move(canvas, command)
-        case RemoveItem():
-            item = _item(canvas, command.item_id)
-            return [ItemRemoved(canvas_id=canvas.canvas_id, item_id=item.item_id)]
         case _:
-            assert_never(command)
+            return _change_item(canvas, command)
 
 
 def _create(canvas: Canvas | None, command: CreateCanvas) -> Sequence[CanvasEvent]:
@@ -157,10 +200,6 @@ def _create(canvas: Canvas | None, command: CreateCanvas) -> Sequence[CanvasEven
     ]
 
 
-def _reject_archived(canvas: Canvas) -> Sequence[CanvasEvent]:
-    raise Rejected(f"Canvas {canvas.canvas_id} is archived.")
-
-
 def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
     if command.item_id in canvas.items:
         raise AlreadyExists(f"Item {command.item_id} is on the canvas already.", field="item_id")
@@ -171,17 +210,47 @@ def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
             file_id=command.file_id,
             x=checked_coordinate(command.x, "x"),
             y=checked_coordinate(command.y, "y"),
-            file=message_of(command.file),
+            file=message_of(command.file) if command.file else None,
+            text="" if command.file else checked_text(command.text, "text", NOTE_LIMIT),
+            layer=max((item.layer for item in canvas.items.values()), default=-1) + 1,
         )
     ]
 
 
-def _move(canvas: Canvas, command: MoveItem) -> Sequence[CanvasEvent]:
-    item = _item(canvas, command.item_id)
-    x, y = checked_coordinate(command.x, "x"), checked_coordinate(command.y, "y")
-    if (x, y) == (item.x, item.y):
-        return []
-    return [ItemMoved(canvas_id=canvas.canvas_id, item_id=item.item_id, x=x, y=y)]
+def _change_item(canvas: Canvas, command: ItemCommand) -> Sequence[CanvasEvent]:
+    """One event, or none where the item would stay as it is."""
+    item = canvas.items.get(command.item_id)
+    if item is None:
+        raise NotFound(f"There is no item {command.item_id} on canvas {canvas.canvas_id}.")
+    of = {"canvas_id": canvas.canvas_id, "item_id": item.item_id}
+    match command:
+        case RemoveItem():
+            return [ItemRemoved(**of)]
+        case MoveItem():
+            x, y = checked_coordinate(command.x, "x"), checked_coordinate(command.y, "y")
+            return [ItemMoved(**of, x=x, y=y)] if (x, y) != (item.x, item.y) else []
+        case ResizeItem():
+            width, height = _length(command.width, "width"), _length(command.height, "height")
+            return (
+                [ItemResized(**of, width=width, height=height)] if (width, height) != (item.width, item.height) else []
+            )
+        case ReorderItem():
+            if abs(command.layer) > LAYER_LIMIT:
+                raise Invalid("layer", f"must be a number from {-LAYER_LIMIT} to {LAYER_LIMIT}")
+            return [ItemReordered(**of, layer=command.layer)] if command.layer != item.layer else []
+        case EditNote():
+            if item.file is not None:
+                raise Invalid("text", "is for notes; this item is a file")
+            text = checked_text(command.text, "text", NOTE_LIMIT)
+            return [NoteEdited(**of, text=text)] if text != item.text else []
+        case _:
+            assert_never(command)
+
+
+def _length(value: float, field: str) -> float:
+    if checked_coordinate(value, field) < 0:
+        raise Invalid(field, "must not be negative")
+    return value
 
 
 def _change_file(canvas: Canvas, command: ChangeFile) -> Sequence[CanvasEvent]:
@@ -204,13 +273,6 @@ def _change_file(canvas: Canvas, command: ChangeFile) -> Sequence[CanvasEvent]:
     return events
 
 
-def _item(canvas: Canvas, item_id: str) -> Item:
-    item = canvas.items.get(item_id)
-    if item is None:
-        raise NotFound(f"There is no item {item_id} on canvas {canvas.canvas_id}.")
-    return item
-
-
 # --- evolution ---------------------------------------------------------------------------------------------
 
 
@@ -225,15 +287,30 @@ def evolve(canvas: Canvas | None, event: CanvasEvent) -> Canvas:
             return replace(canvas, name=event.name)
         case CanvasArchived():
             return replace(canvas, archived=True)
+        case CanvasRestored():
+            return replace(canvas, archived=False)
         case ItemPlaced():
-            item = Item(event.item_id, event.file_id, event.x, event.y, file_of(event.file))
-            return replace(canvas, items={**canvas.items, item.item_id: item})
-        case ItemMoved():
-            return _with(canvas, replace(canvas.items[event.item_id], x=event.x, y=event.y))
-        case ItemFileChanged():
-            return _with(canvas, replace(canvas.items[event.item_id], file=file_of(event.file)))
+            file = file_of(event.file) if event.HasField("file") else None
+            item = Item(event.item_id, event.file_id, event.x, event.y, file, event.text, layer=event.layer)
+            return _with(canvas, item)
         case ItemRemoved():
             return replace(canvas, items={key: item for key, item in canvas.items.items() if key != event.item_id})
+        case _:
+            return _with(canvas, _evolve_item(canvas.items[event.item_id], event))
+
+
+def _evolve_item(item: Item, event: ItemEvent) -> Item:
+    match event:
+        case ItemMoved():
+            return replace(item, x=event.x, y=event.y)
+        case ItemResized():
+            return replace(item, width=event.width, height=event.height)
+        case ItemReordered():
+            return replace(item, layer=event.layer)
+        case ItemFileChanged():
+            return replace(item, file=file_of(event.file))
+        case NoteEdited():
+            return replace(item, text=event.text)
         case _:
             assert_never(event)
 

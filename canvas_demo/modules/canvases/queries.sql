@@ -3,16 +3,20 @@ SELECT canvas_id, organization_id, name, created_by, archived, version, created_
 FROM canvas WHERE canvas_id = %s
 
 -- name: load_items
-SELECT item_id, file_id, x, y, status, name, media_type, size
-FROM item WHERE canvas_id = %s ORDER BY item_id
+SELECT item_id, file_id, x, y, width, height, layer, text, status, name, media_type, size
+FROM item WHERE canvas_id = %s ORDER BY layer, item_id
 
 -- name: list_canvases
+-- {key} is created_at, updated_at or name; {after} is < or >, {direction} is DESC or ASC.
 SELECT canvas_id, organization_id, name, created_by, archived, version, created_at, updated_at
-FROM canvas WHERE organization_id = %s AND NOT archived
-ORDER BY created_at DESC, canvas_id
+FROM canvas
+WHERE organization_id = %(organization_id)s AND archived = %(archived)s
+    AND (%(after_id)s::text IS NULL OR ({key}, canvas_id) {after} (%(after_key)s, %(after_id)s))
+ORDER BY {key} {direction}, canvas_id {direction}
+LIMIT %(limit)s
 
 -- name: canvases_of_file
-SELECT DISTINCT canvas_id FROM item WHERE file_id = %s ORDER BY canvas_id
+SELECT DISTINCT canvas_id FROM item WHERE file_id = %s AND file_id <> '' ORDER BY canvas_id
 
 -- name: save_canvas
 INSERT INTO canvas (canvas_id, organization_id, name, created_by, archived, version, created_at, updated_at)
@@ -21,11 +25,15 @@ ON CONFLICT (canvas_id) DO UPDATE SET
     name = excluded.name, archived = excluded.archived, version = excluded.version, updated_at = excluded.updated_at
 
 -- name: save_item
-INSERT INTO item (canvas_id, item_id, file_id, x, y, status, name, media_type, size)
-VALUES (%(canvas_id)s, %(item_id)s, %(file_id)s, %(x)s, %(y)s, %(status)s, %(name)s, %(media_type)s, %(size)s)
+INSERT INTO item (canvas_id, item_id, file_id, x, y, width, height, layer, text, status, name, media_type, size)
+VALUES (
+    %(canvas_id)s, %(item_id)s, %(file_id)s, %(x)s, %(y)s, %(width)s, %(height)s, %(layer)s, %(text)s,
+    %(status)s, %(name)s, %(media_type)s, %(size)s
+)
 ON CONFLICT (canvas_id, item_id) DO UPDATE SET
-    x = excluded.x, y = excluded.y, status = excluded.status, name = excluded.name,
-    media_type = excluded.media_type, size = excluded.size
+    x = excluded.x, y = excluded.y, width = excluded.width, height = excluded.height, layer = excluded.layer,
+    text = excluded.text, status = excluded.status, name = excluded.name, media_type = excluded.media_type,
+    size = excluded.size
 
 -- name: delete_item
 DELETE FROM item WHERE canvas_id = %(canvas_id)s AND item_id = %(item_id)s

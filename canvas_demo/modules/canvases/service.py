@@ -1,6 +1,5 @@
 """The gRPC services of canvases."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +16,8 @@ from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
 from canvas_demo.modules.canvases import domain
-from canvas_demo.modules.canvases.store import CANVAS, list_rows, load_rows
+from canvas_demo.modules.canvases.paging import page_of, token_after
+from canvas_demo.modules.canvases.store import CANVAS, Shown, list_canvases, show, show_past
 
 
 class CanvasesService(pb_grpc.CanvasesServicer):
@@ -36,13 +36,15 @@ class CanvasesService(pb_grpc.CanvasesServicer):
             return await _read(connection, canvas_id)
 
     async def ListCanvases(self, request: pb.ListCanvasesRequest, context: Any) -> pb.ListCanvasesResponse:
+        page = page_of(request)
         async with self._pool.connection() as connection:
-            rows = await list_rows(connection, current_caller().organization_id)
-        return pb.ListCanvasesResponse(canvases=[_message(row, []) for row in rows])
+            found = await list_canvases(connection, current_caller().organization_id, page)
+        token = token_after(found[-1], page.key) if len(found) == page.limit else ""
+        return pb.ListCanvasesResponse(canvases=[_message(shown) for shown in found], next_page_token=token)
 
     async def GetCanvas(self, request: pb.GetCanvasRequest, context: Any) -> pb.Canvas:
         async with self._pool.connection() as connection:
-            return await _read(connection, request.canvas_id)
+            return await _read(connection, request.canvas_id, request.version)
 
     async def RenameCanvas(self, request: pb.RenameCanvasRequest, context: Any) -> pb.Canvas:
         return await self._change(domain.RenameCanvas(request.canvas_id, request.name), request.expected_version)
@@ -50,15 +52,31 @@ class CanvasesService(pb_grpc.CanvasesServicer):
     async def ArchiveCanvas(self, request: pb.ArchiveCanvasRequest, context: Any) -> pb.Canvas:
         return await self._change(domain.ArchiveCanvas(request.canvas_id), request.expected_version)
 
+    async def RestoreCanvas(self, request: pb.RestoreCanvasRequest, context: Any) -> pb.Canvas:
+        return await self._change(domain.RestoreCanvas(request.canvas_id), request.expected_version)
+
     async def PlaceItem(self, request: pb.PlaceItemRequest, context: Any) -> pb.Canvas:
         item_id = checked_id(request.item_id, "item") if request.item_id else new_id()
-        file = await self._file(request.file_id)
-        place = domain.PlaceItem(request.canvas_id, item_id, request.file_id, request.x, request.y, file)
+        file = await self._file(request.file_id) if request.file_id else None
+        at = (request.x, request.y)
+        place = domain.PlaceItem(request.canvas_id, item_id, request.file_id, *at, file, request.text)
         return await self._change(place, request.expected_version)
 
     async def MoveItem(self, request: pb.MoveItemRequest, context: Any) -> pb.Canvas:
         move = domain.MoveItem(request.canvas_id, request.item_id, request.x, request.y)
         return await self._change(move, request.expected_version)
+
+    async def ResizeItem(self, request: pb.ResizeItemRequest, context: Any) -> pb.Canvas:
+        resize = domain.ResizeItem(request.canvas_id, request.item_id, request.width, request.height)
+        return await self._change(resize, request.expected_version)
+
+    async def ReorderItem(self, request: pb.ReorderItemRequest, context: Any) -> pb.Canvas:
+        reorder = domain.ReorderItem(request.canvas_id, request.item_id, request.layer)
+        return await self._change(reorder, request.expected_version)
+
+    async def EditNote(self, request: pb.EditNoteRequest, context: Any) -> pb.Canvas:
+        edit = domain.EditNote(request.canvas_id, request.item_id, request.text)
+        return await self._change(edit, request.expected_version)
 
     async def RemoveItem(self, request: pb.RemoveItemRequest, context: Any) -> pb.Canvas:
         return await self._change(domain.RemoveItem(request.canvas_id, request.item_id), request.expected_version)
@@ -96,31 +114,44 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
         return subjects_pb2.CheckSubjectResponse()
 
 
-async def _read(connection: Connection, canvas_id: str) -> pb.Canvas:
-    """The caller's canvas. Raises `NotFound` also where it is another organisation's."""
-    row, items = await load_rows(connection, checked_id(canvas_id, "canvas"))
-    if row is None or row["organization_id"] != current_caller().organization_id:
-        raise NotFound(f"There is no canvas {canvas_id}.")
-    return _message(row, items)
+async def _read(connection: Connection, canvas_id: str, version: int = 0) -> pb.Canvas:
+    """The caller's canvas, as it is or as it was. Raises `NotFound` also where it is another organisation's."""
+    id_ = checked_id(canvas_id, "canvas")
+    if version < 0:
+        raise Invalid("version", "must not be negative")
+    shown = await (show_past(connection, id_, version) if version else show(connection, id_))
+    if shown is None or shown.canvas.organization_id != current_caller().organization_id:
+        raise NotFound(f"There is no canvas {canvas_id}" + (f" of version {version}." if version else "."))
+    return _message(shown)
 
 
-def _message(row: dict[str, Any], items: Sequence[dict[str, Any]]) -> pb.Canvas:
+def _message(shown: Shown) -> pb.Canvas:
+    canvas = shown.canvas
     return pb.Canvas(
-        id=row["canvas_id"],
-        name=row["name"],
-        organization_id=row["organization_id"],
-        archived=row["archived"],
-        version=row["version"],
-        created_by=row["created_by"],
-        created_at=rfc3339(row["created_at"]),
-        updated_at=rfc3339(row["updated_at"]),
-        items=[_item(item) for item in items],
+        id=canvas.canvas_id,
+        name=canvas.name,
+        organization_id=canvas.organization_id,
+        archived=canvas.archived,
+        version=shown.version,
+        created_by=canvas.created_by,
+        created_at=rfc3339(shown.created_at),
+        updated_at=rfc3339(shown.updated_at),
+        items=[_item(item) for item in sorted(canvas.items.values(), key=lambda item: (item.layer, item.item_id))],
     )
 
 
-def _item(row: dict[str, Any]) -> pb.Item:
-    file = pb.ItemFile(status=row["status"], name=row["name"], media_type=row["media_type"], size=row["size"])
-    return pb.Item(id=row["item_id"], file_id=row["file_id"], x=row["x"], y=row["y"], file=file)
+def _item(item: domain.Item) -> pb.Item:
+    return pb.Item(
+        id=item.item_id,
+        file_id=item.file_id,
+        x=item.x,
+        y=item.y,
+        file=domain.message_of(item.file) if item.file else None,
+        width=item.width,
+        height=item.height,
+        layer=item.layer,
+        text=item.text,
+    )
 
 
 def services(runtime: Runtime) -> list[Service]:

@@ -1,35 +1,84 @@
 """The tables of canvases."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from psycopg import sql
 
 from canvas_demo.contracts.canvases.v1 import events_pb2
 from canvas_demo.kernel.aggregate import Aggregate, Loaded
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.events import EventTypes
+from canvas_demo.kernel.outbox import read_stream
 from canvas_demo.kernel.sql import Queries
 from canvas_demo.modules.canvases.domain import Canvas, File, Item, decide, evolve
 
 QUERIES = Queries(__package__)
+OrderKey = Literal["created_at", "updated_at", "name"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A canvas as it is shown: its state at a version, and when it came and was changed."""
+
+    canvas: Canvas
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list: ``after`` is the key and the id of the last canvas seen."""
+
+    key: OrderKey
+    descending: bool
+    archived: bool
+    limit: int
+    after: tuple[Any, str] | None
 
 
 async def load(connection: Connection, canvas_id: str) -> Loaded[Canvas]:
     """A canvas with its items; version 0 where there is none."""
-    row, items = await load_rows(connection, canvas_id)
-    return Loaded(_canvas(row, items), row["version"]) if row else Loaded(None, 0)
+    shown = await show(connection, canvas_id)
+    return Loaded(shown.canvas, shown.version) if shown else Loaded(None, 0)
 
 
-async def load_rows(connection: Connection, canvas_id: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """The row of a canvas and those of its items."""
+async def show(connection: Connection, canvas_id: str) -> Shown | None:
+    """A canvas with its items, those of the lowest layer first."""
     row = await (await connection.execute(QUERIES["load_canvas"], [canvas_id])).fetchone()
-    items = await (await connection.execute(QUERIES["load_items"], [canvas_id])).fetchall() if row else []
-    return row, items
+    if row is None:
+        return None
+    items = await (await connection.execute(QUERIES["load_items"], [canvas_id])).fetchall()
+    return _shown(row, items)
 
 
-async def list_rows(connection: Connection, organization_id: str) -> list[dict[str, Any]]:
-    """The rows of the organisation's canvases that are not archived, newest first."""
-    return await (await connection.execute(QUERIES["list_canvases"], [organization_id])).fetchall()
+async def show_past(connection: Connection, canvas_id: str, version: int) -> Shown | None:
+    """A canvas as it was after its first ``version`` events; None where it never had so many."""
+    stream = (await read_stream(connection, (CANVAS.type, canvas_id)))[:version]
+    canvas = CANVAS.replay(stream)
+    if canvas is None or len(stream) < version:
+        return None
+    return Shown(canvas, version, stream[0].occurred_at, stream[-1].occurred_at)
+
+
+async def list_canvases(connection: Connection, organization_id: str, page: Page) -> list[Shown]:
+    """The organisation's canvases of a page, without their items."""
+    after_key, after_id = page.after or (None, None)
+    query = sql.SQL(QUERIES["list_canvases"]).format(
+        key=sql.Identifier(page.key),
+        after=sql.SQL("<" if page.descending else ">"),
+        direction=sql.SQL("DESC" if page.descending else "ASC"),
+    )
+    values = {
+        "organization_id": organization_id,
+        "archived": page.archived,
+        "after_key": after_key,
+        "after_id": after_id,
+        "limit": page.limit,
+    }
+    return [_shown(row, []) for row in await (await connection.execute(query, values)).fetchall()]
 
 
 async def canvases_of_file(connection: Connection, file_id: str) -> list[str]:
@@ -41,24 +90,27 @@ async def canvases_of_file(connection: Connection, file_id: str) -> list[str]:
 async def save(connection: Connection, before: Canvas | None, after: Canvas, version: int, now: datetime) -> None:
     """Write what differs between two states."""
     old = before.items if before else {}
-    changed = [item for key, item in after.items.items() if old.get(key) != item]
+    changed = [_item_row(after, item) for key, item in after.items.items() if old.get(key) != item]
     gone = [{"canvas_id": after.canvas_id, "item_id": key} for key in old if key not in after.items]
     row = {"version": version, "now": now, **{key: value for key, value in vars(after).items() if key != "items"}}
     async with connection.pipeline():
         await connection.execute(QUERIES["save_canvas"], row)
         if changed:
-            await connection.cursor().executemany(QUERIES["save_item"], [_item_row(after, item) for item in changed])
+            await connection.cursor().executemany(QUERIES["save_item"], changed)
         if gone:
             await connection.cursor().executemany(QUERIES["delete_item"], gone)
 
 
+NO_FILE = {"status": None, "name": None, "media_type": None, "size": None}
+
+
 def _item_row(canvas: Canvas, item: Item) -> dict[str, Any]:
     row = asdict(item)
-    return {"canvas_id": canvas.canvas_id, **row, **row.pop("file")}
+    return {"canvas_id": canvas.canvas_id, **row, **(row.pop("file") or NO_FILE)}
 
 
-def _canvas(row: dict[str, Any], items: list[dict[str, Any]]) -> Canvas:
-    return Canvas(
+def _shown(row: dict[str, Any], items: list[dict[str, Any]]) -> Shown:
+    canvas = Canvas(
         canvas_id=row["canvas_id"],
         organization_id=row["organization_id"],
         name=row["name"],
@@ -66,11 +118,13 @@ def _canvas(row: dict[str, Any], items: list[dict[str, Any]]) -> Canvas:
         archived=row["archived"],
         items={item["item_id"]: _item(item) for item in items},
     )
+    return Shown(canvas, row["version"], row["created_at"], row["updated_at"])
 
 
 def _item(row: dict[str, Any]) -> Item:
-    file = File(row["status"], row["name"], row["media_type"], row["size"])
-    return Item(row["item_id"], row["file_id"], row["x"], row["y"], file)
+    file = File(row["status"], row["name"], row["media_type"], row["size"]) if row["status"] else None
+    own = ("item_id", "file_id", "x", "y", "text", "width", "height", "layer")
+    return Item(file=file, **{key: row[key] for key in own})
 
 
 CANVAS = Aggregate(
@@ -80,9 +134,13 @@ CANVAS = Aggregate(
             events_pb2.CanvasCreated,
             events_pb2.CanvasRenamed,
             events_pb2.CanvasArchived,
+            events_pb2.CanvasRestored,
             events_pb2.ItemPlaced,
             events_pb2.ItemMoved,
+            events_pb2.ItemResized,
+            events_pb2.ItemReordered,
             events_pb2.ItemFileChanged,
+            events_pb2.NoteEdited,
             events_pb2.ItemRemoved,
         ]
     ),

@@ -68,6 +68,8 @@ Global___Canvas: _TypeAlias = Canvas  # noqa: Y015
 
 @_typing.final
 class Item(_message.Message):
+    """A file, or a note."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
@@ -75,11 +77,23 @@ class Item(_message.Message):
     X_FIELD_NUMBER: _builtins.int
     Y_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     file_id: _builtins.str
+    """Empty: a note."""
     x: _builtins.float
     """Canvas units; the origin is the top left corner."""
     y: _builtins.float
+    width: _builtins.float
+    """Canvas units; 0: as large as its content wants."""
+    height: _builtins.float
+    layer: _builtins.int
+    """Items of a higher layer lie before those of a lower one."""
+    text: _builtins.str
+    """What a note says."""
     @_builtins.property
     def file(self) -> Global___ItemFile: ...
     def __init__(
@@ -90,10 +104,14 @@ class Item(_message.Message):
         x: _builtins.float = ...,
         y: _builtins.float = ...,
         file: Global___ItemFile | None = ...,
+        width: _builtins.float = ...,
+        height: _builtins.float = ...,
+        layer: _builtins.int = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "file_id", b"file_id", "id", b"id", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "file_id", b"file_id", "height", b"height", "id", b"id", "layer", b"layer", "text", b"text", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,12 +172,29 @@ Global___CreateCanvasRequest: _TypeAlias = CreateCanvasRequest  # noqa: Y015
 class ListCanvasesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many; 0: 50. No more than 200."""
+    page_token: _builtins.str
+    """From an answer: what comes after it."""
+    order_by: _builtins.str
+    """`created_at`, `updated_at` or `name`, with `-` before it for descending. Empty: `-created_at`."""
+    archived: _builtins.bool
+    """The archived ones instead of the others."""
     def __init__(
         self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        archived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -170,16 +205,20 @@ class ListCanvasesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CANVASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def canvases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Canvas]: ...
     def __init__(
         self,
         *,
         canvases: _abc.Iterable[Global___Canvas] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvases", b"canvases"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvases", b"canvases", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,15 +229,19 @@ class GetCanvasRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CANVAS_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     canvas_id: _builtins.str
+    version: _builtins.int
+    """As it was at this version; 0: as it is. NOT_FOUND where it never had that many."""
     def __init__(
         self,
         *,
         canvas_id: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -256,6 +299,28 @@ class ArchiveCanvasRequest(_message.Message):
 Global___ArchiveCanvasRequest: _TypeAlias = ArchiveCanvasRequest  # noqa: Y015
 
 @_typing.final
+class RestoreCanvasRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreCanvasRequest: _TypeAlias = RestoreCanvasRequest  # noqa: Y015
+
+@_typing.final
 class PlaceItemRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -265,13 +330,17 @@ class PlaceItemRequest(_message.Message):
     X_FIELD_NUMBER: _builtins.int
     Y_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     canvas_id: _builtins.str
     item_id: _builtins.str
     """Empty: a new id is made."""
     file_id: _builtins.str
+    """Empty: a note."""
     x: _builtins.float
     y: _builtins.float
     expected_version: _builtins.int
+    text: _builtins.str
+    """What the note says."""
     def __init__(
         self,
         *,
@@ -281,14 +350,102 @@ class PlaceItemRequest(_message.Message):
         x: _builtins.float = ...,
         y: _builtins.float = ...,
         expected_version: _builtins.int = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version", "file_id", b"file_id", "item_id", b"item_id", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version", "file_id", b"file_id", "item_id", b"item_id", "text", b"text", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlaceItemRequest: _TypeAlias = PlaceItemRequest  # noqa: Y015
+
+@_typing.final
+class ResizeItemRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    width: _builtins.float
+    height: _builtins.float
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        width: _builtins.float = ...,
+        height: _builtins.float = ...,
+        expected_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version", "height", b"height", "item_id", b"item_id", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResizeItemRequest: _TypeAlias = ResizeItemRequest  # noqa: Y015
+
+@_typing.final
+class ReorderItemRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    layer: _builtins.int
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        layer: _builtins.int = ...,
+        expected_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version", "item_id", b"item_id", "layer", b"layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReorderItemRequest: _TypeAlias = ReorderItemRequest  # noqa: Y015
+
+@_typing.final
+class EditNoteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    text: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "expected_version", b"expected_version", "item_id", b"item_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditNoteRequest: _TypeAlias = EditNoteRequest  # noqa: Y015
 
 @_typing.final
 class MoveItemRequest(_message.Message):

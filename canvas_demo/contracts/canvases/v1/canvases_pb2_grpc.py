@@ -59,6 +59,11 @@ class CanvasesStub:
                 request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ArchiveCanvasRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
                 _registered_method=True)
+        self.RestoreCanvas = channel.unary_unary(
+                '/canvas_demo.canvases.v1.Canvases/RestoreCanvas',
+                request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.RestoreCanvasRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+                _registered_method=True)
         self.PlaceItem = channel.unary_unary(
                 '/canvas_demo.canvases.v1.Canvases/PlaceItem',
                 request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.PlaceItemRequest.SerializeToString,
@@ -67,6 +72,21 @@ class CanvasesStub:
         self.MoveItem = channel.unary_unary(
                 '/canvas_demo.canvases.v1.Canvases/MoveItem',
                 request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.MoveItemRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+                _registered_method=True)
+        self.ResizeItem = channel.unary_unary(
+                '/canvas_demo.canvases.v1.Canvases/ResizeItem',
+                request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ResizeItemRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+                _registered_method=True)
+        self.ReorderItem = channel.unary_unary(
+                '/canvas_demo.canvases.v1.Canvases/ReorderItem',
+                request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ReorderItemRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+                _registered_method=True)
+        self.EditNote = channel.unary_unary(
+                '/canvas_demo.canvases.v1.Canvases/EditNote',
+                request_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.EditNoteRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
                 _registered_method=True)
         self.RemoveItem = channel.unary_unary(
@@ -86,14 +106,15 @@ class CanvasesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCanvases(self, request, context):
-        """The canvases of the caller's organisation that are not archived, newest first.
+        """The canvases of the caller's organisation, a page at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCanvas(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A canvas as it is, or as it was.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -105,13 +126,20 @@ class CanvasesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveCanvas(self, request, context):
+        """An archived canvas takes no changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreCanvas(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PlaceItem(self, request, context):
-        """Puts a file on a canvas. INVALID_ARGUMENT when the caller can see no such file.
+        """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +147,26 @@ class CanvasesServicer:
 
     def MoveItem(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResizeItem(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReorderItem(self, request, context):
+        """Lays an item before or behind others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditNote(self, request, context):
+        """Another text for a note.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -157,6 +205,11 @@ def add_CanvasesServicer_to_server(servicer, server):
                     request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ArchiveCanvasRequest.FromString,
                     response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
             ),
+            'RestoreCanvas': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreCanvas,
+                    request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.RestoreCanvasRequest.FromString,
+                    response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
+            ),
             'PlaceItem': grpc.unary_unary_rpc_method_handler(
                     servicer.PlaceItem,
                     request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.PlaceItemRequest.FromString,
@@ -165,6 +218,21 @@ def add_CanvasesServicer_to_server(servicer, server):
             'MoveItem': grpc.unary_unary_rpc_method_handler(
                     servicer.MoveItem,
                     request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.MoveItemRequest.FromString,
+                    response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
+            ),
+            'ResizeItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResizeItem,
+                    request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ResizeItemRequest.FromString,
+                    response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
+            ),
+            'ReorderItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReorderItem,
+                    request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ReorderItemRequest.FromString,
+                    response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
+            ),
+            'EditNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditNote,
+                    request_deserializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.EditNoteRequest.FromString,
                     response_serializer=canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.SerializeToString,
             ),
             'RemoveItem': grpc.unary_unary_rpc_method_handler(
@@ -319,6 +387,33 @@ class Canvases:
             _registered_method=True)
 
     @staticmethod
+    def RestoreCanvas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.canvases.v1.Canvases/RestoreCanvas',
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.RestoreCanvasRequest.SerializeToString,
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def PlaceItem(request,
             target,
             options=(),
@@ -361,6 +456,87 @@ class Canvases:
             target,
             '/canvas_demo.canvases.v1.Canvases/MoveItem',
             canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.MoveItemRequest.SerializeToString,
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResizeItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.canvases.v1.Canvases/ResizeItem',
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ResizeItemRequest.SerializeToString,
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReorderItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.canvases.v1.Canvases/ReorderItem',
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.ReorderItemRequest.SerializeToString,
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.canvases.v1.Canvases/EditNote',
+            canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.EditNoteRequest.SerializeToString,
             canvas__demo_dot_canvases_dot_v1_dot_canvases__pb2.Canvas.FromString,
             options,
             channel_credentials,

@@ -33,13 +33,21 @@ class CanvasesStub:
     def __new__(cls, channel: _aio.Channel) -> CanvasesAsyncStub: ...
     CreateCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.CreateCanvasRequest, _canvases_pb2.Canvas]
     ListCanvases: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ListCanvasesRequest, _canvases_pb2.ListCanvasesResponse]
-    """The canvases of the caller's organisation that are not archived, newest first."""
+    """The canvases of the caller's organisation, a page at a time."""
     GetCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.GetCanvasRequest, _canvases_pb2.Canvas]
+    """A canvas as it is, or as it was."""
     RenameCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.RenameCanvasRequest, _canvases_pb2.Canvas]
     ArchiveCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ArchiveCanvasRequest, _canvases_pb2.Canvas]
+    """An archived canvas takes no changes."""
+    RestoreCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.RestoreCanvasRequest, _canvases_pb2.Canvas]
     PlaceItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.PlaceItemRequest, _canvases_pb2.Canvas]
-    """Puts a file on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+    """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
     MoveItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.MoveItemRequest, _canvases_pb2.Canvas]
+    ResizeItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ResizeItemRequest, _canvases_pb2.Canvas]
+    ReorderItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ReorderItemRequest, _canvases_pb2.Canvas]
+    """Lays an item before or behind others."""
+    EditNote: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.EditNoteRequest, _canvases_pb2.Canvas]
+    """Another text for a note."""
     RemoveItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.RemoveItemRequest, _canvases_pb2.Canvas]
 
 @_typing.type_check_only
@@ -47,13 +55,21 @@ class CanvasesAsyncStub(CanvasesStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.CreateCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     ListCanvases: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ListCanvasesRequest, _canvases_pb2.ListCanvasesResponse]  # type: ignore[assignment]
-    """The canvases of the caller's organisation that are not archived, newest first."""
+    """The canvases of the caller's organisation, a page at a time."""
     GetCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.GetCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    """A canvas as it is, or as it was."""
     RenameCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.RenameCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     ArchiveCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ArchiveCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    """An archived canvas takes no changes."""
+    RestoreCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.RestoreCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     PlaceItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.PlaceItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
-    """Puts a file on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+    """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
     MoveItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.MoveItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    ResizeItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ResizeItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    ReorderItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ReorderItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    """Lays an item before or behind others."""
+    EditNote: _aio.UnaryUnaryMultiCallable[_canvases_pb2.EditNoteRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
+    """Another text for a note."""
     RemoveItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.RemoveItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
 
 class CanvasesServicer(metaclass=_abc_1.ABCMeta):
@@ -70,14 +86,15 @@ class CanvasesServicer(metaclass=_abc_1.ABCMeta):
         request: _canvases_pb2.ListCanvasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_canvases_pb2.ListCanvasesResponse, _abc.Awaitable[_canvases_pb2.ListCanvasesResponse]]:
-        """The canvases of the caller's organisation that are not archived, newest first."""
+        """The canvases of the caller's organisation, a page at a time."""
 
     @_abc_1.abstractmethod
     def GetCanvas(
         self,
         request: _canvases_pb2.GetCanvasRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]: ...
+    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
+        """A canvas as it is, or as it was."""
 
     @_abc_1.abstractmethod
     def RenameCanvas(
@@ -91,6 +108,14 @@ class CanvasesServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _canvases_pb2.ArchiveCanvasRequest,
         context: _ServicerContext,
+    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
+        """An archived canvas takes no changes."""
+
+    @_abc_1.abstractmethod
+    def RestoreCanvas(
+        self,
+        request: _canvases_pb2.RestoreCanvasRequest,
+        context: _ServicerContext,
     ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]: ...
 
     @_abc_1.abstractmethod
@@ -99,7 +124,7 @@ class CanvasesServicer(metaclass=_abc_1.ABCMeta):
         request: _canvases_pb2.PlaceItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
-        """Puts a file on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+        """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
 
     @_abc_1.abstractmethod
     def MoveItem(
@@ -107,6 +132,29 @@ class CanvasesServicer(metaclass=_abc_1.ABCMeta):
         request: _canvases_pb2.MoveItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]: ...
+
+    @_abc_1.abstractmethod
+    def ResizeItem(
+        self,
+        request: _canvases_pb2.ResizeItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]: ...
+
+    @_abc_1.abstractmethod
+    def ReorderItem(
+        self,
+        request: _canvases_pb2.ReorderItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
+        """Lays an item before or behind others."""
+
+    @_abc_1.abstractmethod
+    def EditNote(
+        self,
+        request: _canvases_pb2.EditNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
+        """Another text for a note."""
 
     @_abc_1.abstractmethod
     def RemoveItem(

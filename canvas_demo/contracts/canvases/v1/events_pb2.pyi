@@ -87,6 +87,25 @@ class CanvasArchived(_message.Message):
 Global___CanvasArchived: _TypeAlias = CanvasArchived  # noqa: Y015
 
 @_typing.final
+class CanvasRestored(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CanvasRestored: _TypeAlias = CanvasRestored  # noqa: Y015
+
+@_typing.final
 class ItemPlaced(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -96,11 +115,17 @@ class ItemPlaced(_message.Message):
     X_FIELD_NUMBER: _builtins.int
     Y_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
     canvas_id: _builtins.str
     item_id: _builtins.str
     file_id: _builtins.str
+    """Empty: a note."""
     x: _builtins.float
     y: _builtins.float
+    text: _builtins.str
+    """What the note says."""
+    layer: _builtins.int
     @_builtins.property
     def file(self) -> _canvases_pb2.ItemFile: ...
     def __init__(
@@ -112,14 +137,94 @@ class ItemPlaced(_message.Message):
         x: _builtins.float = ...,
         y: _builtins.float = ...,
         file: _canvases_pb2.ItemFile | None = ...,
+        text: _builtins.str = ...,
+        layer: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "file", b"file", "file_id", b"file_id", "item_id", b"item_id", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "file", b"file", "file_id", b"file_id", "item_id", b"item_id", "layer", b"layer", "text", b"text", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ItemPlaced: _TypeAlias = ItemPlaced  # noqa: Y015
+
+@_typing.final
+class ItemResized(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    width: _builtins.float
+    height: _builtins.float
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        width: _builtins.float = ...,
+        height: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "height", b"height", "item_id", b"item_id", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemResized: _TypeAlias = ItemResized  # noqa: Y015
+
+@_typing.final
+class ItemReordered(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    layer: _builtins.int
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        layer: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "item_id", b"item_id", "layer", b"layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemReordered: _TypeAlias = ItemReordered  # noqa: Y015
+
+@_typing.final
+class NoteEdited(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANVAS_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    canvas_id: _builtins.str
+    item_id: _builtins.str
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        canvas_id: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "item_id", b"item_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteEdited: _TypeAlias = NoteEdited  # noqa: Y015
 
 @_typing.final
 class ItemMoved(_message.Message):

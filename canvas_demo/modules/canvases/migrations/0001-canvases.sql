@@ -11,21 +11,30 @@ CREATE TABLE canvas (
     updated_at      timestamptz NOT NULL
 );
 
-CREATE INDEX canvas_of_organization ON canvas (organization_id, created_at DESC);
+-- One for each order that a list can have.
+CREATE INDEX canvas_by_creation ON canvas (organization_id, archived, created_at, canvas_id);
+CREATE INDEX canvas_by_update ON canvas (organization_id, archived, updated_at, canvas_id);
+CREATE INDEX canvas_by_name ON canvas (organization_id, archived, name, canvas_id);
 
--- An item: which file lies where on which canvas.
+-- An item: which file, or which note, lies where on which canvas.
 CREATE TABLE item (
     canvas_id  text NOT NULL REFERENCES canvas ON DELETE CASCADE,
     item_id    text NOT NULL,
+    -- Empty: a note.
     file_id    text NOT NULL,
     x          double precision NOT NULL,
     y          double precision NOT NULL,
-    -- What is known of the file: PENDING → UPLOADED; an item whose file was deleted is removed.
-    status     text NOT NULL,
-    name       text NOT NULL,
-    media_type text NOT NULL,
-    size       bigint NOT NULL,
+    width      double precision NOT NULL,
+    height     double precision NOT NULL,
+    layer      int NOT NULL,
+    -- What the note says.
+    text       text NOT NULL,
+    -- What is known of the file: PENDING → UPLOADED; an item whose file was deleted is removed. NULL: a note.
+    status     text,
+    name       text,
+    media_type text,
+    size       bigint,
     PRIMARY KEY (canvas_id, item_id)
 );
 
-CREATE INDEX item_of_file ON item (file_id);
+CREATE INDEX item_of_file ON item (file_id) WHERE file_id <> '';
