@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 from canvas_demo.gateway.callers import Caller
@@ -11,13 +11,14 @@ from canvas_demo.gateway.models import (
     Canvas,
     CanvasList,
     CanvasName,
+    CanvasPage,
     Item,
     Place,
     canvas_of,
     item_of,
     summary_of,
 )
-from canvas_demo.gateway.preconditions import ExpectedVersion, IfNoneMatch, etag, matches
+from canvas_demo.gateway.preconditions import NEVER, ExpectedVersion, IfNoneMatch, etag, matches
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.rpc import ask
 
@@ -43,24 +44,38 @@ async def create_canvas(caller: Caller, new: CanvasName, modules: Modules, respo
     return canvas_of(canvas)
 
 
-@router.get("", summary="List canvases", responses=documented(401))
-async def list_canvases(caller: Caller, modules: Modules) -> CanvasList:
-    """Those of the caller's organisation that are not archived, newest first."""
-    answer = await ask(modules.canvases.ListCanvases(pb.ListCanvasesRequest(), metadata=caller))
-    return CanvasList(canvases=[summary_of(canvas) for canvas in answer.canvases])
+@router.get("", summary="List canvases", responses=documented(401, 422))
+async def list_canvases(caller: Caller, page: Annotated[CanvasPage, Query()], modules: Modules) -> CanvasList:
+    """Those of the caller's organisation, a page at a time."""
+    request = pb.ListCanvasesRequest(
+        page_size=page.page_size, page_token=page.page_token, order_by=page.order_by, archived=page.archived
+    )
+    answer = await ask(modules.canvases.ListCanvases(request, metadata=caller))
+    canvases = [summary_of(canvas) for canvas in answer.canvases]
+    return CanvasList(canvases=canvases, next_page_token=answer.next_page_token or None)
 
 
 @router.get(
     "/{canvas_id}",
     summary="Get a canvas",
     response_model=Canvas,
-    responses={200: {"headers": ETAG}, 304: {"description": "Not Modified", "headers": ETAG}, **documented(401, 404)},
+    responses={
+        200: {"headers": ETAG},
+        304: {"description": "Not Modified", "headers": ETAG},
+        **documented(401, 404, 422),
+    },
 )
 async def get_canvas(
-    caller: Caller, canvas_id: CanvasId, modules: Modules, response: Response, if_none_match: IfNoneMatch = None
+    caller: Caller,
+    canvas_id: CanvasId,
+    modules: Modules,
+    response: Response,
+    version: Annotated[int, Query(ge=0, lt=NEVER, description="As it was at this version; 0: as it is.")] = 0,
+    if_none_match: IfNoneMatch = None,
 ) -> Canvas | Response:
     """A canvas with its items and its version, archived or not."""
-    canvas = await ask(modules.canvases.GetCanvas(pb.GetCanvasRequest(canvas_id=canvas_id), metadata=caller))
+    request = pb.GetCanvasRequest(canvas_id=canvas_id, version=version)
+    canvas = await ask(modules.canvases.GetCanvas(request, metadata=caller))
     tag = etag(canvas.version)
     if matches(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag})

@@ -61,6 +61,17 @@ class CanvasName(BaseModel):
     name: Name = Field(examples=["Plan of the garden"])
 
 
+class CanvasPage(BaseModel):
+    """Which canvases to list, and in which order."""
+
+    page_size: int = Field(50, ge=1, le=200)
+    page_token: str = Field("", max_length=4096, description="From an answer: what comes after it.")
+    order_by: Literal["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"] = Field(
+        "-created_at", description="With `-` before it: descending."
+    )
+    archived: bool = Field(False, description="The archived ones instead of the others.")
+
+
 class Place(BaseModel):
     """Where an item lies."""
 
@@ -117,13 +128,17 @@ class ItemFile(BaseModel):
 
 
 class Item(BaseModel):
-    """A file at a place on a canvas."""
+    """A file, or a note, at a place on a canvas."""
 
     id: Id
-    file_id: Id
+    file_id: Id | None = Field(description="null: a note.")
     x: float
     y: float
-    file: ItemFile
+    width: float = Field(description="0: as wide as its content wants.")
+    height: float = Field(description="0: as high as its content wants.")
+    layer: int = Field(description="Items of a higher layer lie before those of a lower one.")
+    file: ItemFile | None = Field(description="null: a note.")
+    text: str | None = Field(description="What a note says; null: a file.")
 
 
 class CanvasSummary(BaseModel):
@@ -146,9 +161,10 @@ class Canvas(CanvasSummary):
 
 
 class CanvasList(BaseModel):
-    """The canvases of the caller's organisation, newest first."""
+    """A page of the canvases of the caller's organisation."""
 
     canvases: list[CanvasSummary]
+    next_page_token: str | None = Field(description="`page_token` of the next page; null on the last.")
 
 
 class File(BaseModel):
@@ -201,15 +217,28 @@ def organization_of(message: identity_pb2.Organization) -> Organization:
 
 def item_of(message: canvases_pb2.Item) -> Item:
     """The item that the message tells of."""
-    file = ItemFile.model_validate(
+    return Item(
+        id=message.id,
+        file_id=message.file_id or None,
+        x=message.x,
+        y=message.y,
+        width=message.width,
+        height=message.height,
+        layer=message.layer,
+        file=_item_file_of(message.file) if message.file_id else None,
+        text=None if message.file_id else message.text,
+    )
+
+
+def _item_file_of(message: canvases_pb2.ItemFile) -> ItemFile:
+    return ItemFile.model_validate(
         {
-            "status": message.file.status,
-            "name": message.file.name,
-            "media_type": message.file.media_type,
-            "size": int(message.file.size),
+            "status": message.status,
+            "name": message.name,
+            "media_type": message.media_type,
+            "size": int(message.size),
         }
     )
-    return Item(id=message.id, file_id=message.file_id, x=message.x, y=message.y, file=file)
 
 
 def summary_of(message: canvases_pb2.Canvas) -> CanvasSummary:

@@ -90,9 +90,10 @@ def problem_of(error: DomainError) -> ProblemResponse:
     if kind.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a module failed", detail=error.detail, **error.metadata)
         return internal_problem()
+    field = error.metadata["field"] if isinstance(error, Invalid) else ""
     return problem(
         kind.http_status,
-        error.detail,
+        f"{field}: {error.detail}" if field else error.detail,
         type_="urn:canvas-demo:" + re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower(),
         title=kind.title,
         headers={"WWW-Authenticate": "Bearer"} if kind.http_status == HTTPStatus.UNAUTHORIZED else None,

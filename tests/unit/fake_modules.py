@@ -98,7 +98,11 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
             for canvas, version in self.canvases.values()
             if canvas.organization_id == current_caller().organization_id and not canvas.archived
         ]
-        return canvases_pb2.ListCanvasesResponse(canvases=[_canvas_message(*each) for each in own])
+        assert request.page_size == 50
+        return canvases_pb2.ListCanvasesResponse(
+            canvases=[_canvas_message(*each) for each in own],
+            next_page_token=f"after {len(own)}" if request.page_token else "",
+        )
 
     async def GetCanvas(self, request: canvases_pb2.GetCanvasRequest, context: Any) -> canvases_pb2.Canvas:
         return _canvas_message(*self._own(request.canvas_id))
@@ -159,7 +163,12 @@ def _canvas_message(canvas: domain.Canvas, version: int) -> canvases_pb2.Canvas:
         updated_at=NOW,
         items=[
             canvases_pb2.Item(
-                id=item.item_id, file_id=item.file_id, x=item.x, y=item.y, file=domain.message_of(item.file)
+                id=item.item_id,
+                file_id=item.file_id,
+                x=item.x,
+                y=item.y,
+                file=domain.message_of(item.file) if item.file else None,
+                text=item.text,
             )
             for item in canvas.items.values()
         ],

@@ -135,9 +135,30 @@ async def test_a_change_at_the_same_time_is_409_with_the_version_that_is_there(g
 async def test_an_archived_canvas_is_listed_no_more_and_can_not_be_changed(gateway: Gateway) -> None:
     path = f"/api/canvases/{await gateway.new_canvas()}"
     assert (await gateway.call("DELETE", path)).status_code == 204
-    assert (await gateway.call("GET", "/api/canvases")).json() == {"canvases": []}
+    assert (await gateway.call("GET", "/api/canvases")).json()["canvases"] == []
     assert (await gateway.call("GET", path)).json()["archived"] is True
     assert problem_of(await gateway.call("PATCH", path, json={"name": "New"}), 409)["type"].endswith(":rejected")
+
+
+async def test_a_list_goes_on_from_page_to_page(gateway: Gateway) -> None:
+    await gateway.new_canvas()
+    assert (await gateway.call("GET", "/api/canvases")).json()["next_page_token"] is None
+    answer = await gateway.call("GET", "/api/canvases", params={"page_token": "any"})
+    assert answer.json()["next_page_token"] == "after 1"
+    for field, bad in (("page_size", 0), ("page_size", 201), ("order_by", "size"), ("archived", "perhaps")):
+        assert fields_of(await gateway.call("GET", "/api/canvases", params={field: bad})) == [field]
+
+
+async def test_a_note_is_an_item_without_a_file(gateway: Gateway) -> None:
+    from canvas_demo.modules.canvases import domain
+
+    canvas_id = await gateway.new_canvas()
+    canvas, version = gateway.modules.canvases.canvases[canvas_id]
+    gateway.modules.canvases._store(
+        canvas_id, canvas, version, domain.PlaceItem(canvas_id, "note", "", 1, 2, None, "Water the garden")
+    )
+    item = (await gateway.call("GET", f"/api/canvases/{canvas_id}")).json()["items"][0]
+    assert (item["text"], item["file_id"], item["file"]) == ("Water the garden", None, None)
 
 
 async def test_items_are_moved_and_removed(gateway: Gateway) -> None:
@@ -302,7 +323,7 @@ async def test_a_page_of_another_origin_changes_nothing_with_the_cookie(
 ) -> None:
     await gateway.http.post("/api/login", json={"username": "admin", "password": "changeme"})
     problem_of(await gateway.http.post("/api/canvases", json={"name": "Plan"}, headers=headers), 403)
-    assert (await gateway.http.get("/api/canvases")).json() == {"canvases": []}
+    assert (await gateway.http.get("/api/canvases")).json()["canvases"] == []
     with_token = await gateway.call("POST", "/api/canvases", json={"name": "Plan"}, headers=headers)
     assert with_token.status_code == 201
 

@@ -1,0 +1,115 @@
+"""Canvases and their items, through HTTP on the real stack."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.integration.api import Person, fields_of, newcomer, problem_of
+
+
+@pytest.fixture
+def person(stack: Any) -> Person:
+    return newcomer(stack.env["WEB_URL"])
+
+
+def test_a_canvas_from_its_creation_to_the_archive(person: Person) -> None:
+    created = person.call("POST", "/api/canvases", 201, json={"name": " Plan "})
+    path = created.headers["Location"]
+    assert path == f"/api/canvases/{created.json()['id']}"
+    assert (created.json()["name"], created.json()["items"], created.headers["ETag"]) == ("Plan", [], '"1"')
+    assert person.call("GET", path, 304, headers={"If-None-Match": '"1"'}).headers["ETag"] == '"1"'
+    renamed = person.call("PATCH", path, 200, json={"name": "Garden"}, headers={"If-Match": '"1"'})
+    assert (renamed.json()["version"], renamed.headers["ETag"]) == (2, '"2"')
+    assert person.call("GET", path, 200, headers={"If-None-Match": '"1"'}).json() == renamed.json()
+    listed = person.call("GET", "/api/canvases", 200).json()["canvases"]
+    assert [(canvas["id"], canvas["name"]) for canvas in listed] == [(created.json()["id"], "Garden")]
+    person.call("DELETE", path, 204, headers={"If-Match": '"2"'})
+    assert person.call("GET", "/api/canvases", 200).json()["canvases"] == []
+    problem_of(person.call("PATCH", path, json={"name": "Again"}), 409)
+
+
+def test_a_stale_if_match_is_412_with_the_version_that_is_there(person: Person) -> None:
+    path = f"/api/canvases/{person.new_canvas()}"
+    person.call("PATCH", path, 200, json={"name": "Garden"})
+    for method in ("PATCH", "DELETE"):
+        answer = person.call(method, path, json={"name": "Other"}, headers={"If-Match": '"1"'})
+        assert problem_of(answer, 412)["current_version"] == 2
+    assert person.call("GET", path).json()["name"] == "Garden"
+
+
+def test_of_two_that_change_a_canvas_at_once_one_wins_and_none_is_lost(person: Person) -> None:
+    path = f"/api/canvases/{person.new_canvas()}"
+
+    def rename(number: int) -> int:
+        return person.call("PATCH", path, json={"name": f"Name {number}"}).status_code
+
+    with ThreadPoolExecutor(8) as together:
+        statuses = list(together.map(rename, range(24)))
+    assert set(statuses) <= {200, 409}, statuses
+    assert person.call("GET", path).json()["version"] == 1 + statuses.count(200)
+
+
+def test_an_item_is_moved_and_removed(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    item_id = person.upload(canvas_id, b"content", x=1, y=2)["item"]["id"]
+    path = f"/api/canvases/{canvas_id}/items/{item_id}"
+    moved = person.call("PATCH", path, 200, json={"x": -7.5, "y": 1e6}).json()
+    assert (moved["x"], moved["y"]) == (-7.5, 1e6)
+    assert [(item["x"], item["y"]) for item in person.canvas(canvas_id)["items"]] == [(-7.5, 1e6)]
+    problem_of(person.call("DELETE", path, headers={"If-Match": '"1"'}), 412)
+    person.call("DELETE", path, 204)
+    assert person.canvas(canvas_id)["items"] == []
+    problem_of(person.call("PATCH", path, json={"x": 1, "y": 1}), 404)
+
+
+@pytest.mark.parametrize("name", ["", " \t ", "x" * 201, 7, None, ["a"], {"a": 1}, "a\0b", "a\x1bb"])
+def test_a_name_that_can_not_be_taken_is_422_and_named(person: Person, name: Any) -> None:
+    path = f"/api/canvases/{person.new_canvas()}"
+    assert fields_of(person.call("POST", "/api/canvases", json={"name": name})) == ["name"]
+    assert fields_of(person.call("PATCH", path, json={"name": name})) == ["name"]
+
+
+@pytest.mark.parametrize("canvas_id", ["1", "no-uuid", "%00", str(uuid4())])
+def test_an_id_that_nothing_has_is_404(person: Person, canvas_id: str) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        problem_of(person.call(method, f"/api/canvases/{canvas_id}", json={"name": "Plan"}), 404)
+    condition = {"If-Match": '"1"'}
+    problem_of(person.call("PATCH", f"/api/canvases/{canvas_id}", json={"name": "Plan"}, headers=condition), 404)
+    problem_of(person.call("POST", f"/api/canvases/{canvas_id}/files", files={"file": b"x"}), 404)
+
+
+def test_what_is_of_another_organisation_is_404(person: Person, stack: Any) -> None:
+    canvas_id = person.new_canvas()
+    upload = person.upload(canvas_id, b"secret")
+    stranger = newcomer(stack.env["WEB_URL"])
+    canvas, file = f"/api/canvases/{canvas_id}", f"/api/files/{upload['file']['id']}"
+    item = f"{canvas}/items/{upload['item']['id']}"
+    for method, path in (
+        ("GET", canvas),
+        ("PATCH", canvas),
+        ("DELETE", canvas),
+        ("DELETE", item),
+        ("GET", file),
+        ("GET", f"{file}/content"),
+        ("DELETE", file),
+    ):
+        problem_of(stranger.call(method, path, json={"name": "Mine"}, headers={"If-Match": "*"}), 404)
+    problem_of(stranger.call("PATCH", item, json={"x": 0, "y": 0}), 404)
+    problem_of(stranger.call("POST", f"{canvas}/files", files={"file": b"x"}), 404)
+    assert stranger.call("GET", "/api/canvases").json()["canvases"] == []
+
+
+def test_the_trace_of_a_request_is_that_of_its_event(person: Person, stack: Any) -> None:
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {"traceparent": traceparent, "X-Correlation-Id": f"conversation-{uuid4()}"}
+    answer = person.call("POST", "/api/canvases", 201, json={"name": "Plan"}, headers=headers)
+    assert answer.headers["X-Correlation-Id"] == headers["X-Correlation-Id"]
+    with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
+        row = connection.execute(
+            "SELECT correlation_id, causation_id, traceparent FROM canvases.outbox WHERE aggregate_id = %s",
+            [answer.json()["id"]],
+        ).fetchone()
+    assert row == (headers["X-Correlation-Id"], headers["X-Correlation-Id"], traceparent)
