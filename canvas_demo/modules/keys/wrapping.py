@@ -1,7 +1,6 @@
 """Data keys at rest: wrapped by the master key, each bound to its organisation and version."""
 
 import base64
-import binascii
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -29,7 +28,7 @@ class KeyWrapper:
             )
         try:
             key = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise SettingError(f"CANVAS_DEMO_MASTER_KEY is not base64 ({error}). Make one with `{MAKE_ONE}`.") from None
         if len(key) != KEY_BYTES:
             raise SettingError(
