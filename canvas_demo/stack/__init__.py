@@ -1,0 +1,1 @@
+"""The stack of processes: declared once, started natively, supervised."""

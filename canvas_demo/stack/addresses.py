@@ -4,6 +4,8 @@ from typing import Any
 
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import channel
+from canvas_demo.stack.component import Layout
+from canvas_demo.stack.declaration import websocket_port
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import recall
 
@@ -15,12 +17,12 @@ def of_running(settings: Settings) -> dict[str, Any]:
     """
     if not channel.is_running(settings.home):
         raise StackError(channel.not_running(settings.home))
-    hosts = recall(settings.home / "running.json")["layout"]["websocket_hosts"]
-    web_ports = [settings.port_web, *(settings.port_websockets + at for at in range(hosts - 1))]
+    layout = Layout(**recall(settings.home / "running.json")["layout"])
+    hosts = range(1, layout.websocket_hosts + 1)
     return {
         "CANVAS_DEMO_HOME": str(settings.home),
         "WEB_URL": f"http://{settings.host}:{settings.port_web}",
-        "WS_URLS": [f"ws://{settings.host}:{port}/ws" for port in web_ports],
+        "WS_URLS": [f"ws://{settings.host}:{websocket_port(settings, layout, number)}/ws" for number in hosts],
         "DATABASE_URL": settings.database_url(settings.postgres_admin),
         "KAFKA_BOOTSTRAP": settings.bootstrap,
         "CONNECT_URL": settings.connect,

@@ -28,6 +28,7 @@ def _short(path: Path) -> Iterator[str]:
 
 
 def socket_path(home: Path) -> Path:
+    """Where the supervisor listens."""
     return home / "control.sock"
 
 
@@ -56,10 +57,11 @@ def is_running(home: Path) -> bool:
 
 
 def not_running(home: Path) -> str:
+    """What to tell whoever asks for a stack that is not there."""
     return f"No stack runs in {home}; start it with: canvas-demo up"
 
 
-def ask(home: Path, what: str, **details: Any) -> Iterator[dict[str, Any]]:
+def ask(home: Path, what: str, **details: str) -> Iterator[dict[str, Any]]:
     """Send a request and yield the answers as they come.
 
     :raises StackError: no stack runs there, or it can't do it.

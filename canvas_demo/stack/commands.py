@@ -9,7 +9,7 @@ from typing import Any
 
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import channel, show
-from canvas_demo.stack.declaration import Layout
+from canvas_demo.stack.component import Layout
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import PORT_SETTINGS, choose_ports, load_settings, prepare_home
 from canvas_demo.stack.ready_made import aot_note, fetch_jars
@@ -32,11 +32,13 @@ def bring_up(layout: Layout, *, detach: bool, auto_ports: bool) -> None:
         snapshots = start(settings, layout, detach=detach, notes=notes)
         last = show.follow(snapshots, until_up=detach)
     except KeyboardInterrupt:
+        if not channel.is_running(settings.home):
+            raise
         last = take_down(settings.home)
     if last["failure"]:
         raise StackError(last["failure"])
     if last["phase"] == "up":
-        print(f"Up after {last['now'] - last['began']:.1f} s. {addresses(settings.home)}")
+        print(f"Up after {last['now'] - last['began']:.1f} s. Open {environment()['WEB_URL']}")
 
 
 def summary(home: Path) -> str:
@@ -44,11 +46,6 @@ def summary(home: Path) -> str:
     snapshot = next(channel.ask(home, "status"))
     ready = sum(part["state"] in ("running", "done") for part in snapshot["components"])
     return f"{snapshot['phase']}, {ready} of {len(snapshot['components'])} components ready"
-
-
-def addresses(home: Path) -> str:
-    """Where to go next."""
-    return f"Open {environment()['WEB_URL']}"
 
 
 def bring_down() -> None:

@@ -20,10 +20,12 @@ class TaskStatus:
 
     @property
     def runs(self) -> bool:
+        """Whether all of it is RUNNING, as far as Connect knows."""
         return self.connector == self.task == "RUNNING"
 
     @property
     def failed(self) -> bool:
+        """Whether it waits for someone to restart it."""
         return "FAILED" in (self.connector, self.task)
 
     def __str__(self) -> str:

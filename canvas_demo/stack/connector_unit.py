@@ -16,6 +16,7 @@ class ConnectorUnit(Unit):
     """Places the connector, waits until it streams, and restarts a task that failed."""
 
     async def attempt(self) -> str:
+        """Place it and watch it; returns why it no longer runs."""
         self.become("starting")
         try:
             await self._start_streaming()
@@ -84,19 +85,24 @@ class ConnectorUnit(Unit):
             raise StackError(message) from error
 
     async def stop(self) -> None:
+        """Have Connect stop it, and keep it so."""
         await self.leave()
         await self._order("stop")
 
     async def leave(self) -> None:
+        """Look after it no more: Connect stops it as it ends, and starts it when it is back."""
         await super().stop()
 
     async def kill(self) -> None:
+        """Restart its task: it has no process of its own that could be killed."""
         await self._order("restart")
 
     async def pause(self) -> None:
+        """Have Connect pause it."""
         await self.leave()
         await self._order("pause")
         self.become("paused")
 
     async def resume(self) -> None:
+        """Have it go on."""
         await self.start()

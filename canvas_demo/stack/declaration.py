@@ -4,13 +4,12 @@ The native runner starts what is written here; a test holds compose/ against it.
 starts, reads or connects to anything.
 """
 
+import json
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Literal
+from dataclasses import replace
 
 from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.stack.component import AcceptsQueries, Answers, Component, Ends, Layout, Listens, Streams
 from canvas_demo.stack.home import children_environment
 
 CDC_ROLE = "canvas_demo_cdc"
@@ -18,76 +17,7 @@ CONNECTOR = "outbox"
 FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS = len(MODULES) + 1
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What was asked of ``up``."""
-
-    split: bool = False
-    websocket_hosts: int = 1
-    only: tuple[str, ...] = ()
-    # The JVMs write their AOT caches as they end.
-    train: bool = False
-
-
-@dataclass(frozen=True)
-class Listens:
-    """Ready when a TCP connection to the port is accepted."""
-
-    port: int
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Ready when HTTP GET answers 200."""
-
-    url: str
-
-
-@dataclass(frozen=True)
-class AcceptsQueries:
-    """Ready when PostgreSQL lets clients in and the database exists."""
-
-    port: int
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Ready when it has ended with exit code 0; not started again."""
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Ready when its task is RUNNING and reads the replication slot."""
-
-    connector: str
-
-
-Ready = Listens | Answers | AcceptsQueries | Ends | Streams
-Program = Literal["postgres", "kafka", "connect", "migrate", "serve", "connector"]
-
-
-@dataclass(frozen=True)
-class Component:
-    """One part of the stack: what it is and needs, not how it is started."""
-
-    name: str
-    program: Program
-    ready: Ready
-    needs: tuple[str, ...] = ()
-    # Started beside what it needs, because it tries again until that is there.
-    eager: bool = False
-    ports: Mapping[str, int] = field(default_factory=dict)
-    address: str = ""
-    config: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    modules: tuple[str, ...] = ()
-    trains: bool = False
-    stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 10.0
-    ready_seconds: float = 60.0
-
-
-def declare(settings: Settings, layout: Layout = Layout()) -> tuple[Component, ...]:  # noqa: B008 - frozen
+def declare(settings: Settings, layout: Layout = Layout()) -> tuple[Component, ...]:
     """Every component, each after what it needs."""
     components = (
         postgres(settings),
@@ -168,6 +98,12 @@ def kafka(settings: Settings) -> Component:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "share.coordinator.state.topic.num.partitions": "1",
+            # Kafka's defaults are for machines with hundreds of topics: 128 MB for the cleaner alone.
+            "log.cleaner.dedupe.buffer.size": "4194304",
+            "log.cleaner.io.buffer.size": "131072",
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "background.threads": "2",
             # A lone consumer need not wait for others to join.
             "group.initial.rebalance.delay.ms": "0",
         },
@@ -222,11 +158,19 @@ def connect(settings: Settings) -> Component:
 def backend(settings: Settings, layout: Layout) -> tuple[Component, ...]:
     """The modules and the gateway: in one process or each in its own, and further websocket hosts."""
     if layout.split:
-        parts = tuple(module_host(settings, module) for module in MODULES) + (gateway(settings, ("gateway",)),)
+        alone = (module_host(settings, module) for module in MODULES if module != "websockets")
+        parts = [*alone, websocket_host(settings, layout, 1), gateway(settings, ("gateway",))]
     else:
-        parts = (gateway(settings, ()),)
-    further = (websocket_host(settings, number) for number in range(2, layout.websocket_hosts + 1))
+        parts = [gateway(settings, ())]
+    further = (websocket_host(settings, layout, number) for number in range(2, layout.websocket_hosts + 1))
     return (*parts, *further)
+
+
+def websocket_port(settings: Settings, layout: Layout, number: int) -> int:
+    """Where browsers reach the websocket host of this number: the first one is in the backend unless split off."""
+    if number == 1 and not layout.split:
+        return settings.port_web
+    return settings.port_websockets + number - (1 if layout.split else 2)
 
 
 BACKEND_NEEDS = ("postgres", "kafka", "migrations")
@@ -263,22 +207,25 @@ def module_host(settings: Settings, module: str) -> Component:
     )
 
 
-def websocket_host(settings: Settings, number: int) -> Component:
-    """A further host of the websockets module, with a name and ports of its own; the first is number 1."""
-    web = settings.port_websockets + number - 2
-    grpc = settings.port_grpc + FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS + number - 2
+def websocket_host(settings: Settings, layout: Layout, number: int) -> Component:
+    """A host of the websockets module in a process of its own, with a name and ports of its own."""
+    web = websocket_port(settings, layout, number)
+    offset = MODULES.index("websockets") + 1 if number == 1 else FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS + number - 2
+    grpc = settings.port_grpc + offset
     own = {
         "CANVAS_DEMO_WEBSOCKET_HOST_NAME": f"ws-{number}",
         "CANVAS_DEMO_PORT_WEB": str(web),
-        "CANVAS_DEMO_GRPC_LISTEN": f'{{"websockets": "{settings.host}:{grpc}"}}',
+        "CANVAS_DEMO_GRPC_LISTEN": json.dumps({"websockets": f"{settings.host}:{grpc}"}),
+        # The pages come from the gateway, on another port than this host's.
+        "CANVAS_DEMO_WEB_ORIGINS": json.dumps(sorted(settings.origins)),
     }
     return Component(
-        f"websockets-{number}",
+        "websockets" if number == 1 else f"websockets-{number}",
         "serve",
         Answers(f"http://{settings.host}:{web}/api/health"),
         needs=BACKEND_NEEDS,
-        ports={f"port_websockets+{number - 2}": web, f"port_grpc+{grpc - settings.port_grpc}": grpc},
+        ports={f"port_websockets+{web - settings.port_websockets}": web, f"port_grpc+{offset}": grpc},
         address=f"http://{settings.host}:{web}",
-        environment=MappingProxyType(children_environment(settings) | own),
+        environment={**children_environment(settings), **own},
         modules=("websockets",),
     )

@@ -60,7 +60,7 @@ def prepare_home(settings: Settings) -> Settings:
 
 def children_environment(settings: Settings) -> dict[str, str]:
     """The variables that tell a Python child of the stack the same settings."""
-    plain = {name: str(getattr(settings, name)) for name in ("home", "cache", "host", *PORT_SETTINGS)}
+    plain = {name: str(getattr(settings, name)) for name in ("home", "cache", "host", *sorted(PORT_SETTINGS))}
     hidden = {name: getattr(settings, name).get_secret_value() for name in ("secret", "master_key")}
     return {f"CANVAS_DEMO_{name.upper()}": value for name, value in {**plain, **hidden}.items()}
 
@@ -80,8 +80,8 @@ def recall(path: Path) -> dict[str, Any]:
 def remember(path: Path, what: dict[str, Any], mode: int = 0o644) -> None:
     """Write the JSON object to ``path`` as a whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        json.dump(what, file, indent=2)
+    draft.touch(mode)
+    draft.write_text(json.dumps(what, indent=2))
     draft.replace(path)
 
 

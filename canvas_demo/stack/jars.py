@@ -32,14 +32,17 @@ class Jar:
 
     @property
     def file_name(self) -> str:
+        """As in a Maven repository."""
         return f"{self.artifact}-{self.version}.jar"
 
     @property
     def coordinates(self) -> str:
+        """As people write them."""
         return f"{self.group}:{self.artifact}:{self.version}"
 
     @property
     def is_plugin(self) -> bool:
+        """Whether it belongs to the connector and not to Kafka."""
         return self.group in PLUGIN_GROUPS
 
 
@@ -52,9 +55,11 @@ class Jars:
 
     @property
     def plugin_path(self) -> Path:
+        """For Connect's setting of that name."""
         return self.folder / "plugins"
 
     def path(self, jar: Jar) -> Path:
+        """Where the jar lies, or is to lie."""
         return self.folder / ("plugins/debezium" if jar.is_plugin else "classpath") / jar.file_name
 
     @property
@@ -63,6 +68,7 @@ class Jars:
         return ":".join(str(self.path(jar)) for jar in self.locked if not jar.is_plugin)
 
     def missing(self) -> list[Jar]:
+        """What has to be fetched."""
         return [jar for jar in self.locked if not self.path(jar).exists()]
 
 
@@ -80,7 +86,7 @@ def jars_of(cache: Path, lock: Path | None = None) -> Jars:
     return Jars(cache / "jars" / hashlib.sha256(names.encode()).hexdigest()[:16], entries)
 
 
-def fetch(jars: Jars, fetched: Callable[[Jar], None] = lambda jar: None) -> None:
+def fetch(jars: Jars, fetched: Callable[[Jar], None] = lambda _jar: None) -> None:
     """Bring what is missing; ``fetched`` is told of each file. Safe beside other processes.
 
     :raises StackError: a file could not be had, or is not what the lock says; it is not kept.

@@ -19,7 +19,10 @@ MAIN = {
 }
 FLAGS = (
     "-XX:+UseSerialGC",
+    "-Xms24m",
     "-Xmx256m",
+    # No C2: it takes a second of both cores at start, and memory; see docs/decisions/.
+    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
@@ -34,9 +37,11 @@ class AotCache:
     folder: Path
 
     def file(self, program: str) -> Path:
+        """The cache of ``kafka`` or ``connect``."""
         return self.folder / f"{program}.aot"
 
     def draft(self, program: str) -> Path:
+        """Where a JVM that ends writes it."""
         return self.folder / f".{program}.aot.new"
 
     def has(self, program: str) -> bool:

@@ -49,14 +49,14 @@ def keep_capability(capability: int) -> None:
     """Hold just this capability, and hand it on over exec."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    # effective, permitted, inheritable of capabilities 0–31, then of 32–63
+    # effective, permitted, inheritable of capabilities 0-31, then of 32-63
     sets = (ctypes.c_uint32 * 6)(*[1 << capability] * 3, 0, 0, 0)
     if libc.capset(header, sets) == 0:
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
 def prctl(option: int, *arguments: int) -> None:
-    """prctl(2); a refusal is left to show in what needed it."""
+    """Ask Linux, see prctl(2); a refusal is left to show in what needed it."""
     libc = ctypes.CDLL(None, use_errno=True)
     padded = [*arguments, 0, 0, 0, 0][:4]
     libc.prctl(option, *(ctypes.c_ulong(value) for value in padded))

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import java
-from canvas_demo.stack.declaration import Component
+from canvas_demo.stack.component import Component
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.jars import Jars, jars_of
 from canvas_demo.stack.process import Launch, inherited_environment, run
 
 
 def log_file(settings: Settings, name: str) -> Path:
+    """Where the component's output goes."""
     return settings.home / "logs" / f"{name}.log"
 
 

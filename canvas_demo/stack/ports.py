@@ -40,7 +40,7 @@ def choose(host: str, names: tuple[str, ...], keep: dict[str, int]) -> dict[str,
 
 
 def _candidates(kept: int | None) -> list[int]:
-    return ([kept] if kept else []) + [random.randrange(LOWEST, HIGHEST) for _ in range(TRIES)]
+    return ([kept] if kept else []) + [random.randrange(LOWEST, HIGHEST) for _ in range(TRIES)]  # noqa: S311  (no secret)
 
 
 def _is_block_free(host: str, base: int, size: int, chosen: dict[str, int]) -> bool:

@@ -5,8 +5,7 @@ import socket
 from pathlib import Path
 
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.stack.declaration import AcceptsQueries, Answers, Ready
-from canvas_demo.stack.declaration import Listens
+from canvas_demo.stack.component import AcceptsQueries, Answers, Listens, Ready
 from canvas_demo.stack.web import call
 
 INTERVAL = 0.02

@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 from canvas_demo.stack import native, process
-from canvas_demo.stack.declaration import Ends
+from canvas_demo.stack.component import Ends
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.probes import until_ready
 from canvas_demo.stack.unit import Unit
@@ -14,6 +14,7 @@ class ProcessUnit(Unit):
     """Starts the process, waits until it is ready, and notices its end at once."""
 
     async def attempt(self) -> str:
+        """Run the process until it ends; returns how it did."""
         self.become("starting")
         await native.prepare(self.component, self.settings)
         log = native.log_file(self.settings, self.component.name)
@@ -67,13 +68,18 @@ class ProcessUnit(Unit):
         return f". The end of {log}:\n{process.tail(log)}"
 
     async def kill(self) -> None:
-        process.send_tree(self._running_pid(), signal.SIGKILL)
+        """Kill it with all its children."""
+        pid = self._running_pid()
+        process.send_tree(pid, signal.SIGKILL)
+        await self.changes.until(lambda: self.pid != pid)
 
     async def pause(self) -> None:
+        """Stop it with all its children (SIGSTOP)."""
         process.send_tree(self._running_pid(), signal.SIGSTOP)
         self.become("paused")
 
     async def resume(self) -> None:
+        """Continue it (SIGCONT)."""
         if self.state != "paused":
             message = f"{self.component.name} is not paused: it is {self.state}"
             raise StackError(message)

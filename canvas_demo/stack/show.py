@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from canvas_demo.stack.errors import StackError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,11 +16,13 @@ Snapshot = dict[str, Any]
 
 def follow(snapshots: Iterator[Snapshot], *, until_up: bool) -> Snapshot:
     """Show every change and return the last snapshot: when all is up, if that is enough, or at the end."""
-    shown = _live(snapshots, until_up) if sys.stdout.isatty() else _lines(snapshots)
+    shown = _live(snapshots) if sys.stdout.isatty() else _lines(snapshots)
     last: Snapshot = {}
     for last in shown:
         if until_up and last["phase"] == "up":
-            break
+            return last
+    if last.get("phase") not in ("down", "failed"):
+        raise StackError("the supervisor ended without a word; see the end of: canvas-demo logs supervisor")
     return last
 
 
@@ -29,18 +33,19 @@ def _lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
             now = (component["state"], component["address"])
             if seen.get(component["name"]) != now:
                 seen[component["name"]] = now
-                print(_line(snapshot, component), flush=True)  # noqa: T201
+                print(_line(snapshot, component), flush=True)
         yield snapshot
 
 
 def _line(snapshot: Snapshot, component: dict[str, Any]) -> str:
     seconds = snapshot["now"] - snapshot["began"]
+    name, state, address = component["name"], component["state"], component["address"]
     pid = f"pid {component['pid']}" if component["pid"] else ""
     detail = component["detail"].partition("\n")[0]
-    return f"{seconds:7.2f} s  {component['name']:<13} {component['state']:<10} {component['address']} {pid} {detail}".rstrip()
+    return f"{seconds:7.2f} s  {name:<13} {state:<10} {address} {pid} {detail}".rstrip()
 
 
-def _live(snapshots: Iterator[Snapshot], until_up: bool) -> Iterator[Snapshot]:
+def _live(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
     from rich.live import Live
 
     snapshot: Snapshot = {"components": []}
@@ -60,7 +65,7 @@ def table(snapshot: Snapshot) -> "Table":
         drawn.add_row(
             part["name"],
             Text(part["state"], style=STYLES.get(part["state"], "")),
-            f"{_seconds(snapshot, part):.1f}",
+            f"{_seconds(part):.1f}",
             part["address"],
             str(part["pid"] or ""),
             str(part["restarts"] or ""),
@@ -69,8 +74,8 @@ def table(snapshot: Snapshot) -> "Table":
     return drawn
 
 
-def _seconds(snapshot: Snapshot, part: dict[str, Any]) -> float:
+def _seconds(part: dict[str, Any]) -> float:
     """How long it took to be ready, or has been in a state that is to pass."""
-    if part["state"] in ("running", "done"):
-        return float(part["since"] - part["began"])
+    if part["state"] in ("running", "done") and part["took"] is not None:
+        return float(part["took"])
     return time.time() - float(part["since"])

@@ -7,8 +7,8 @@ import time
 from typing import Any, Literal
 
 from canvas_demo.kernel.settings import Settings
+from canvas_demo.stack.component import Component
 from canvas_demo.stack.connector_unit import ConnectorUnit
-from canvas_demo.stack.declaration import Component
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import record_children
 from canvas_demo.stack.process_unit import ProcessUnit
@@ -114,5 +114,5 @@ class Supervisor:
 
     async def _stop_in_order(self, unit: Unit) -> None:
         unit.wanted = False
-        await self.changes.until(lambda: all(user.state == "stopped" for user in unit.needed_by))
+        await self.changes.until(lambda: all(user.state in ("stopped", "failed") for user in unit.needed_by))
         await unit.leave()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import channel, show
-from canvas_demo.stack.declaration import Layout
+from canvas_demo.stack.component import Layout
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.files import locked
 from canvas_demo.stack.home import choose_ports, load_settings, prepare_home

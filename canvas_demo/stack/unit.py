@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.stack.declaration import Component
+from canvas_demo.stack.component import Component
 from canvas_demo.stack.errors import StackError
 
 State = Literal["waiting", "starting", "running", "done", "paused", "stopping", "stopped", "restarting", "failed"]
@@ -60,6 +60,7 @@ class Unit(ABC):
         self.last_exit = ""
         self.since = time.time()
         self.began = self.since
+        self.took: float | None = None
         self._attempt: asyncio.Task[str] | None = None
         self._backoff = FIRST_BACKOFF
 
@@ -69,14 +70,18 @@ class Unit(ABC):
             self.since = time.time()
         if state == "starting":
             self.began = self.since
+        if state in READY and self.state == "starting":
+            self.took = self.since - self.began
         self.state, self.detail = state, detail
         self.changes.announce()
 
     @property
     def is_ready(self) -> bool:
+        """Whether others may count on it."""
         return self.state in READY
 
     def needs_are_met(self) -> bool:
+        """Whether it can start."""
         return self.component.eager or all(need.is_ready for need in self.needs)
 
     def report(self) -> dict[str, Any]:
@@ -89,6 +94,7 @@ class Unit(ABC):
             "pid": self.pid,
             "began": self.began,
             "since": self.since,
+            "took": self.took,
             "restarts": self.restarts,
             "last_exit": self.last_exit,
         }
@@ -126,20 +132,23 @@ class Unit(ABC):
         if self._attempt and not self._attempt.done():
             self._attempt.cancel()
             await asyncio.wait({self._attempt})
-        self.become("stopped")
+        if self.state != "failed":
+            self.become("stopped")
 
     async def leave(self) -> None:
         """Stop it because the whole stack stops."""
         await self.stop()
 
     async def start(self) -> None:
-        """Want it again."""
+        """Want it again, and wait until it is ready or has failed once more."""
         self.wanted = True
+        failures = self.restarts
         self.changes.announce()
+        await self.changes.until(lambda: self.is_ready or self.restarts > failures or not self.wanted)
 
     @abstractmethod
     async def kill(self) -> None:
-        """Have it crash."""
+        """Have it crash; returns when it has."""
 
     @abstractmethod
     async def pause(self) -> None:

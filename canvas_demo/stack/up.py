@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import channel, ports
+from canvas_demo.stack.component import Component, Layout
 from canvas_demo.stack.control import serve
-from canvas_demo.stack.declaration import Component, Layout, declare
+from canvas_demo.stack.declaration import declare
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import end_leftovers, record_running
 from canvas_demo.stack.launch import PR_SET_PDEATHSIG, prctl
