@@ -5,15 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from canvas_demo.kernel.module import Module, Running, Runtime
-from canvas_demo.modules.notifications import service
-from canvas_demo.modules.notifications.reactions import reactions
+from canvas_demo.modules.notifications import reactions, service
 from canvas_demo.modules.notifications.store import SUBSCRIPTION
 
 
 @asynccontextmanager
 async def start(runtime: Runtime) -> AsyncIterator[Running]:
     """Answer calls, and react to what clients say and to what happens to subjects."""
-    yield Running(services=service.services(runtime), reactions=reactions(runtime))
+    yield Running(services=service.services(runtime), reactions=reactions.reactions(runtime))
 
 
 MODULE = Module("notifications", Path(__file__).parent, aggregates=(SUBSCRIPTION,), start=start)
