@@ -16,6 +16,8 @@ from canvas_demo.kernel.settings import Settings
 
 CDC_ROLE = "canvas_demo_cdc"
 """The role that Debezium reads the replication stream with; it may do nothing else."""
+SLOT = "canvas_demo_outbox"
+"""The replication slot that keeps the WAL until Debezium has read it."""
 KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,6 +34,20 @@ def migrate(settings: Settings, modules: Iterable[tuple[str, Path]]) -> Iterator
             pending = backend.to_apply(read_migrations(str(KERNEL_MIGRATIONS), str(folder)))
             backend.apply_migrations(pending)
         yield from (f"{module}: {migration.id}" for migration in pending)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        yield from _create_slot(connection)
+
+
+def _create_slot(connection: psycopg.Connection) -> Iterator[str]:
+    """The slot, before the first event: the connector starts later, and reads what the slot has kept.
+
+    After the publication: what was written before there was one can't be decoded with it.
+    """
+    try:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [SLOT])
+    except psycopg.errors.DuplicateObject:
+        return
+    yield f"slot: {SLOT}"
 
 
 def _create_schema(connection: psycopg.Connection, settings: Settings, module: str) -> None:
