@@ -21,8 +21,6 @@ from canvas_demo.kernel.errors import AlreadyExists, Invalid, Unauthenticated
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import TokenVerifier
-from canvas_demo.modules.identity.passwords import Passwords
-from canvas_demo.modules.identity.registration import register_first_user
 from canvas_demo.modules.identity.signing import open_signing_keys
 from tests.integration.kafka import headers, read_until
 from tests.integration.people import PASSWORD, Person, a_name, identity, register, sign_in
@@ -45,16 +43,6 @@ async def test_the_first_user_is_there_and_is_of_the_organisation_demo(channels:
     me = await ask(identity(channels).GetMe(pb.GetMeRequest(), metadata=admin.metadata))
     assert (me.user.username, me.organization.name) == ("admin", "Demo")
     assert (me.user.id, me.organization.id) == (admin.user_id, admin.organization_id)
-
-
-async def test_instances_that_start_at_once_make_one_first_user_and_one_signing_key(stack: Any) -> None:
-    passwords = Passwords()
-    async with open_pool(stack.settings, "identity") as pool:
-        await asyncio.gather(*(register_first_user(pool, passwords) for _ in range(5)))
-        keys = await asyncio.gather(*(open_signing_keys(pool, stack.settings) for _ in range(5)))
-    assert len({each.jwks for each in keys}) == 1
-    assert len(rows(stack, "SELECT FROM account WHERE username = 'admin'")) == 1
-    assert len(rows(stack, "SELECT FROM signing_key")) == len(json.loads(keys[0].jwks)["keys"])
 
 
 async def test_a_new_organisation_s_first_user_signs_in_and_adds_another(channels: Channels) -> None:
@@ -234,3 +222,10 @@ async def test_tokens_expire(channels: Channels) -> None:
     claims = jwt.decode(answer.token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == answer.expires_in == 8 * 60 * 60
     assert abs(claims["iat"] - datetime.now(UTC).timestamp()) < 60
+
+
+async def test_writing_the_tables_anew_keeps_everyone_s_password(stack: Any, channels: Channels) -> None:
+    ada = await register(channels)
+    await asyncio.to_thread(stack.cli, "rebuild", "identity")
+    assert (await sign_in(channels, ada.username)).user_id == ada.user_id
+    await asyncio.to_thread(stack.cli, "verify", "identity")
