@@ -72,8 +72,9 @@ class FilesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadContent(self, request_iterator, context):
-        """The content, from first byte to last; the descriptor is UPLOADED when the stream was closed
-        by the caller, and stays PENDING when it broke off.
+        """The content, from first byte to last, and then its size: only that makes the descriptor
+        UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
+        size, or with another one, it stays PENDING: INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,8 +34,9 @@ class FilesStub:
     CreateFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.CreateFileRequest, _files_pb2.File]
     """A PENDING descriptor: the place that the content will fill."""
     UploadContent: _grpc.StreamUnaryMultiCallable[_files_pb2.UploadContentRequest, _files_pb2.File]
-    """The content, from first byte to last; the descriptor is UPLOADED when the stream was closed
-    by the caller, and stays PENDING when it broke off.
+    """The content, from first byte to last, and then its size: only that makes the descriptor
+    UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
+    size, or with another one, it stays PENDING: INVALID_ARGUMENT.
     """
     GetFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]
     ReadContent: _grpc.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]
@@ -48,8 +49,9 @@ class FilesAsyncStub(FilesStub):
     CreateFile: _aio.UnaryUnaryMultiCallable[_files_pb2.CreateFileRequest, _files_pb2.File]  # type: ignore[assignment]
     """A PENDING descriptor: the place that the content will fill."""
     UploadContent: _aio.StreamUnaryMultiCallable[_files_pb2.UploadContentRequest, _files_pb2.File]  # type: ignore[assignment]
-    """The content, from first byte to last; the descriptor is UPLOADED when the stream was closed
-    by the caller, and stays PENDING when it broke off.
+    """The content, from first byte to last, and then its size: only that makes the descriptor
+    UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
+    size, or with another one, it stays PENDING: INVALID_ARGUMENT.
     """
     GetFile: _aio.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]  # type: ignore[assignment]
     ReadContent: _aio.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]  # type: ignore[assignment]
@@ -71,8 +73,9 @@ class FilesServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_files_pb2.UploadContentRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_files_pb2.File, _abc.Awaitable[_files_pb2.File]]:
-        """The content, from first byte to last; the descriptor is UPLOADED when the stream was closed
-        by the caller, and stays PENDING when it broke off.
+        """The content, from first byte to last, and then its size: only that makes the descriptor
+        UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
+        size, or with another one, it stays PENDING: INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
