@@ -6,17 +6,22 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.people import Person, Socket, opened, someone
+from tests.integration.websocket_clients import Person, Socket, opened, someone
+
+
+@pytest.fixture(scope="session")
+def env(stack: Any) -> dict[str, Any]:
+    return dict(stack.env)
 
 
 @pytest.fixture
-def url(stack: Any) -> str:
-    return str(stack.env["WS_URLS"][0])
+def url(env: Any) -> str:
+    return str(env["WS_URLS"][0])
 
 
 @pytest.fixture
-async def person(stack: Any) -> Person:
-    return await someone(stack.env["WEB_URL"])
+async def person(env: Any) -> Person:
+    return await someone(env["WEB_URL"])
 
 
 def names(frames: list[dict[str, Any]]) -> list[str]:
@@ -113,8 +118,8 @@ async def test_a_cursor_that_the_feed_never_had_is_not_recovered(url: str, perso
     assert (answer["type"], answer["recovered"], answer["cursor"]) == ("subscribed", False, current)
 
 
-async def test_another_organisation_s_canvas_is_not_there(stack: Any, url: str, person: Person) -> None:
-    stranger = await someone(stack.env["WEB_URL"])
+async def test_another_organisation_s_canvas_is_not_there(env: Any, url: str, person: Person) -> None:
+    stranger = await someone(env["WEB_URL"])
     canvas = await person.canvas()
     async with opened(url, stranger) as socket:
         refused = await socket.subscribe(canvas)

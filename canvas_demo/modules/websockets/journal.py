@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
 
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.errors import Conflict, Unavailable
@@ -83,9 +84,12 @@ class Journal:
             else:
                 for entry in batch:
                     await self._write([entry])
-        except Exception as error:
-            log.exception("journal", host=self._name, entries=len(batch), error=repr(error))
+        except (Unavailable, psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("journal not written", host=self._name, entries=len(batch), error=str(error))
             await _fail(batch, Unavailable("The event could not be stored; try again."))
+        except Exception as error:
+            log.exception("journal failed", host=self._name, entries=len(batch))
+            await _fail(batch, error)
         else:
             for entry in batch:
                 if not entry.done.done():
@@ -93,14 +97,13 @@ class Journal:
 
     async def _transact(self, batch: Sequence[Entry]) -> None:
         async with self._pool.connection() as connection:
+            lease = {"name": self._name, "epoch": self.epoch}
+            if await (await connection.execute(QUERIES["hold_lease"], lease)).fetchone() is None:
+                raise Unavailable(f"Host {self._name} has lost its lease.")
             async with connection.pipeline():
-                lease = {"name": self._name, "epoch": self.epoch}
-                held = await connection.execute(QUERIES["hold_lease"], lease)
                 for entry in batch:
                     set_trace(entry.trace)
                     await entry.write(connection)
-            if await held.fetchone() is None:
-                raise Unavailable(f"Host {self._name} has lost its lease.")
 
 
 async def _fail(batch: Sequence[Entry], error: Exception) -> None:

@@ -1,0 +1,99 @@
+"""Websocket hosts of a test's own, on the stack's database, with an identity that signs what the test wants."""
+
+import json
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+
+from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
+from canvas_demo.contracts.websockets.v1 import websockets_pb2_grpc
+from canvas_demo.kernel.module import run_module
+from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
+from canvas_demo.kernel.settings import Settings
+from canvas_demo.modules.websockets import MODULE
+from canvas_demo.serve import _web_server
+from tests.integration.websocket_clients import Person
+
+KEY = Ed25519PrivateKey.generate()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class _Identity(identity_pb2_grpc.IdentityServicer):
+    async def GetJwks(self, request: Any, context: Any) -> identity_pb2.GetJwksResponse:
+        jwk = {**json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key())), "kid": "test", "alg": "EdDSA"}
+        return identity_pb2.GetJwksResponse(jwks=json.dumps({"keys": [jwk]}))
+
+
+def person(seconds: float = 600) -> Person:
+    """Somebody new, whose token holds for ``seconds``."""
+    now = time.time()
+    user = {"id": str(uuid4()), "username": "ada", "organization_id": str(uuid4())}
+    claims = {
+        "iss": "canvas-demo",
+        "aud": "canvas-demo",
+        "sub": user["id"],
+        "org": user["organization_id"],
+        "name": user["username"],
+        "iat": int(now),
+        "nbf": int(now),
+        "exp": int(now + seconds),
+        "jti": str(uuid4()),
+    }
+    return Person("", jwt.encode(claims, KEY, "EdDSA", {"kid": "test"}), user)
+
+
+@dataclass
+class RunningHost:
+    """A host that runs."""
+
+    name: str
+    url: str
+    stub: Any
+
+
+@asynccontextmanager
+async def hosts(stack: Any, *names: str) -> AsyncIterator[list[RunningHost]]:
+    """A host of each name; all know each other through the database alone."""
+    if not names:
+        yield []
+        return
+    identity = f"127.0.0.1:{free_port()}"
+    settings = _settings(stack.settings, names[0], identity)
+    channels = Channels(settings, "notifications")
+    services = [
+        Service(identity_pb2_grpc.add_IdentityServicer_to_server, _Identity(), "canvas_demo.identity.v1.Identity")
+    ]
+    address = settings.grpc_listen_address("websockets")
+    async with (
+        serve_rpc(identity, services, channels),
+        run_module(MODULE, settings) as running,
+        _web_server(settings, Starlette(routes=running.routes)),
+        hosts(stack, *names[1:]) as further,
+    ):
+        stub = websockets_pb2_grpc.WebSocketsStub(channels.at(address))
+        yield [RunningHost(names[0], f"ws://127.0.0.1:{settings.port_web}/ws", stub), *further]
+        await channels.close()
+
+
+def _settings(settings: Settings, name: str, identity: str) -> Settings:
+    own = {
+        "host": "127.0.0.1",
+        "port_web": free_port(),
+        "websocket_host_name": name,
+        "grpc_addresses": {"identity": identity},
+        "grpc_listen": {"websockets": f"127.0.0.1:{free_port()}"},
+    }
+    return Settings(**(settings.model_dump() | own))
