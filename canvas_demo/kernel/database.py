@@ -8,9 +8,17 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from canvas_demo.kernel.keyring import KeyRing
+from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import Settings
 
-Connection = psycopg.AsyncConnection[DictRow]
+
+class Connection(psycopg.AsyncConnection[DictRow]):
+    """A module's connection, with the keys that open what is personal in its events."""
+
+    keys: KeyRing
+
+
 Pool = AsyncConnectionPool[Connection]
 
 MAX_CONNECTIONS = 8
@@ -18,8 +26,8 @@ MAX_CONNECTIONS = 8
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
-    """A pool under the module's role; ``search_path`` is the module's schema.
+async def open_pool(settings: Settings, module: str, channels: Channels) -> AsyncIterator[Pool]:
+    """A pool under the module's role; ``search_path`` is the module's schema; keys are asked for over ``channels``.
 
     ``async with pool.connection() as connection`` is one transaction: committed at the end,
     rolled back by an exception. Connections that the server closed are replaced.
@@ -29,9 +37,15 @@ async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
         "application_name": f"canvas-demo {module}",
         "connect_timeout": 5,
     }
+    keys = KeyRing(channels)
+
+    async def configure(connection: Connection) -> None:
+        connection.keys = keys
+
     pool: Pool = AsyncConnectionPool(
         settings.database_url(module),
-        connection_class=psycopg.AsyncConnection[DictRow],
+        connection_class=Connection,
+        configure=configure,
         kwargs=kwargs,
         min_size=1,
         max_size=MAX_CONNECTIONS,

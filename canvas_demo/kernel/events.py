@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
+from canvas_demo.kernel.settings import MODULES
+
 M = TypeVar("M", bound=Message)
+SOURCE_PREFIX = "/canvas-demo/"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,15 @@ class Recorded:
     causation_id: str
     traceparent: str
     occurred_at: datetime
+    source: str
+
+
+def message_type(source: str, event_type: str) -> type[Message] | None:
+    """The message of an event: ``source`` is ``/canvas-demo/<module>``; None for a type that proto/ does not name."""
+    name = source.removeprefix(SOURCE_PREFIX)
+    if name not in MODULES:
+        return None
+    return getattr(import_module(f"canvas_demo.contracts.{name}.v1.events_pb2"), event_type, None)
 
 
 class EventTypes:

@@ -9,6 +9,9 @@ from confluent_kafka import KafkaException, Message
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import KafkaError, NewTopic
 
+from canvas_demo.kernel.events import M, event_of, message_type
+from canvas_demo.kernel.keyring import KeyRing
+from canvas_demo.kernel.personal import unseal
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.trace import Trace
 
@@ -50,9 +53,14 @@ class Delivered:
 
     @cached_property
     def payload(self) -> dict[str, Any]:
-        """The event's JSON."""
+        """The event's JSON, with what is personal in it sealed; see `opened`."""
         payload: dict[str, Any] = json.loads(self.data)
         return payload
+
+    async def opened(self, keys: KeyRing) -> dict[str, Any]:
+        """The event's JSON as those may read it who hold the organisation's key."""
+        message = message_type(self.source, self.type)
+        return await unseal(self.payload, message, keys, self.organization_id, self.id) if message else self.payload
 
     @classmethod
     def of(cls, record: Message) -> "Delivered":
@@ -77,6 +85,11 @@ class Delivered:
 def _headers(record: Message) -> list[tuple[str, bytes | None]]:
     headers: Any = record.headers() or []
     return list(headers)
+
+
+async def event_in(delivered: Delivered, message: type[M], keys: KeyRing) -> M:
+    """The event, as those may read it who hold the organisation's key."""
+    return event_of(message, await delivered.opened(keys))
 
 
 def ensure_topics(settings: Settings, aggregate_types: list[str]) -> None:

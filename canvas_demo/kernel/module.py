@@ -50,9 +50,8 @@ class Module:
 async def run_module(module: Module, settings: Settings) -> AsyncIterator[Running]:
     """Run a module: its pool, its gRPC server, its consumer."""
     async with AsyncExitStack() as stack:
-        channels = Channels(settings, module.name)
-        stack.push_async_callback(channels.close)
-        pool = await stack.enter_async_context(open_pool(settings, module.name))
+        channels = await stack.enter_async_context(Channels(settings, module.name))
+        pool = await stack.enter_async_context(open_pool(settings, module.name, channels))
         running = await stack.enter_async_context(module.start(Runtime(settings, pool, channels)))
         address = settings.grpc_listen_address(module.name)
         await stack.enter_async_context(serve_rpc(address, running.services, channels))

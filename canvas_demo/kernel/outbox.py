@@ -1,6 +1,7 @@
 """The outbox: events appended on the caller's transaction, and read back as an aggregate's stream."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -9,7 +10,8 @@ from psycopg.types.json import Jsonb
 
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Conflict
-from canvas_demo.kernel.events import Recorded, payload_of
+from canvas_demo.kernel.events import Recorded, message_type, payload_of
+from canvas_demo.kernel.personal import seal, unseal
 from canvas_demo.kernel.sql import Queries
 from canvas_demo.kernel.trace import current_trace, new_id
 
@@ -28,28 +30,32 @@ async def append(
     """Append ``events`` to the stream of ``aggregate`` = (type, id) as versions after ``after_version``.
 
     Opens no transaction and ends none: the events are there when the caller's state is, or not at
-    all. Returns the version after the last of them. Raises `Conflict` when another writer has
-    appended there already; the caller's transaction is then void.
+    all. What is personal in them is sealed. Returns the version after the
+    last of them. Raises `Conflict` when another writer has appended there already; the caller's
+    transaction is then void.
     """
     trace = current_trace()
     aggregate_type, aggregate_id = aggregate
-    rows = [
-        {
-            "event_id": new_id(),
-            "aggregate_type": aggregate_type,
-            "aggregate_id": aggregate_id,
-            "aggregate_version": version,
-            "event_type": event.DESCRIPTOR.name,
-            "schema_version": SCHEMA_VERSION,
-            "organization_id": organization_id,
-            "payload": Jsonb(payload_of(event)),
-            "correlation_id": trace.correlation_id,
-            "causation_id": trace.causation_id,
-            "traceparent": trace.traceparent,
-            "occurred_at": now,
-        }
-        for version, event in enumerate(events, after_version + 1)
-    ]
+    rows = []
+    for version, event in enumerate(events, after_version + 1):
+        event_id = new_id()
+        payload = await seal(payload_of(event), type(event), connection.keys, organization_id, event_id)
+        rows.append(
+            {
+                "event_id": event_id,
+                "aggregate_type": aggregate_type,
+                "aggregate_id": aggregate_id,
+                "aggregate_version": version,
+                "event_type": event.DESCRIPTOR.name,
+                "schema_version": SCHEMA_VERSION,
+                "organization_id": organization_id,
+                "payload": Jsonb(payload),
+                "correlation_id": trace.correlation_id,
+                "causation_id": trace.causation_id,
+                "traceparent": trace.traceparent,
+                "occurred_at": now,
+            }
+        )
     try:
         await connection.cursor().executemany(QUERIES["append_event"], rows)
     except UniqueViolation as error:
@@ -65,7 +71,13 @@ async def append(
 async def read_stream(connection: Connection, aggregate: tuple[str, str]) -> list[Recorded]:
     """All events of ``aggregate`` = (type, id), oldest first."""
     cursor = await connection.execute(QUERIES["read_stream"], aggregate)
-    return [Recorded(**row) for row in await cursor.fetchall()]
+    return [await _opened(connection, Recorded(**row)) for row in await cursor.fetchall()]
+
+
+async def streams_of(connection: Connection, aggregate_type: str, organization_id: str) -> list[str]:
+    """The ids of the organisation's aggregates of a type."""
+    cursor = await connection.execute(QUERIES["streams_of_organization"], [aggregate_type, organization_id])
+    return [row["aggregate_id"] for row in await cursor.fetchall()]
 
 
 async def read_streams(connection: Connection, aggregate_type: str) -> AsyncIterator[list[Recorded]]:
@@ -74,10 +86,18 @@ async def read_streams(connection: Connection, aggregate_type: str) -> AsyncIter
         await cursor.execute(QUERIES["read_streams"], [aggregate_type])
         stream: list[Recorded] = []
         async for row in cursor:
-            event = Recorded(**row)
+            event = await _opened(connection, Recorded(**row))
             if stream and stream[0].aggregate_id != event.aggregate_id:
                 yield stream
                 stream = []
             stream.append(event)
         if stream:
             yield stream
+
+
+async def _opened(connection: Connection, event: Recorded) -> Recorded:
+    message = message_type(event.source, event.event_type)
+    if message is None:
+        return event
+    payload = await unseal(event.payload, message, connection.keys, event.organization_id, event.event_id)
+    return replace(event, payload=payload)

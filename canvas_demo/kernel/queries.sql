@@ -12,7 +12,7 @@ INSERT INTO outbox (
 -- name: read_stream
 SELECT
     position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version,
-    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at
+    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at, source
 FROM outbox
 WHERE aggregate_type = %s AND aggregate_id = %s
 ORDER BY aggregate_version
@@ -20,10 +20,13 @@ ORDER BY aggregate_version
 -- name: read_streams
 SELECT
     position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version,
-    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at
+    organization_id, payload, correlation_id, causation_id, traceparent, occurred_at, source
 FROM outbox
 WHERE aggregate_type = %s
 ORDER BY aggregate_id, aggregate_version
+
+-- name: streams_of_organization
+SELECT DISTINCT aggregate_id FROM outbox WHERE aggregate_type = %s AND organization_id = %s ORDER BY aggregate_id
 
 -- name: claim_events
 -- The events of a batch that this consumer has not handled yet; from here on it has.

@@ -10,6 +10,7 @@ import pytest
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.replay import rebuild, verify
+from canvas_demo.kernel.rpc import Channels
 from canvas_demo.modules.canvases.domain import CreateCanvas, File, MoveItem, PlaceItem, RemoveItem, RenameCanvas
 from canvas_demo.modules.canvases.store import CANVAS, show
 
@@ -18,7 +19,10 @@ FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7)
 
 @pytest.fixture
 async def pool(stack: Any) -> AsyncIterator[Pool]:
-    async with open_pool(stack.settings, "canvases") as pool:
+    async with (
+        Channels(stack.settings, "canvases") as channels,
+        open_pool(stack.settings, "canvases", channels) as pool,
+    ):
         yield pool
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from canvas_demo.kernel.module import Module, Running, Runtime
-from canvas_demo.modules.identity import service
+from canvas_demo.modules.identity import reactions, service
 from canvas_demo.modules.identity.passwords import Passwords
 from canvas_demo.modules.identity.registration import register_first_user
 from canvas_demo.modules.identity.signing import open_signing_keys
@@ -20,7 +20,7 @@ async def start(runtime: Runtime) -> AsyncIterator[Running]:
     keys = await open_signing_keys(runtime.pool, runtime.settings)
     # A task of its own: what is traced here must not become the trace of all that runs later.
     await asyncio.create_task(register_first_user(runtime.pool, passwords))
-    yield Running(services=service.services(runtime, passwords, keys))
+    yield Running(services=service.services(runtime, passwords, keys), reactions=reactions.REACTIONS)
 
 
 MODULE = Module("identity", Path(__file__).parent, aggregates=(ORGANIZATION, USER), start=start)

@@ -6,8 +6,7 @@ from functools import partial
 from canvas_demo.contracts.identity.v1.events_pb2 import OrganizationRegistered
 from canvas_demo.kernel.consumer import Reactions
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.events import event_of
-from canvas_demo.kernel.kafka import Delivered
+from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.modules.keys.domain import CreateKey
 from canvas_demo.modules.keys.store import change_keys
 from canvas_demo.modules.keys.wrapping import KeyWrapper
@@ -17,7 +16,7 @@ async def when_organization_registered_create_key(
     wrapper: KeyWrapper, connection: Connection, delivered: Delivered
 ) -> None:
     """Give it its first data key, unless an upload asked for one before."""
-    event = event_of(OrganizationRegistered, delivered.payload)
+    event = await event_in(delivered, OrganizationRegistered, connection.keys)
     command = CreateKey(event.organization_id)
     await change_keys(connection, wrapper, event.organization_id, command, datetime.now(UTC))
 

@@ -5,8 +5,10 @@ sent again, with the same cursor: the order of a subject's events is that of the
 connection takes each position of a stream once, so nobody sees an event twice.
 """
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
 from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
@@ -15,9 +17,10 @@ from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.consumer import Reactions
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, NotFound
-from canvas_demo.kernel.events import event_of
-from canvas_demo.kernel.kafka import Delivered
+from canvas_demo.kernel.events import message_type
+from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.personal import personal_fields, unseal
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.modules.notifications.domain import (
     OWNERS,
@@ -61,10 +64,11 @@ class Notifier:
 
     async def when_subject_changed_tell_subscribers(self, connection: Connection, delivered: Delivered) -> None:
         """One place in the feed, one Send, however many are subscribed."""
-        subject, event = delivered.subject, _cloud_event(delivered)
-        recorded = await record_event(connection, subject, delivered.organization_id, delivered.id, event)
+        subject, sealed = delivered.subject, _cloud_event(delivered, delivered.payload)
+        recorded = await record_event(connection, subject, delivered.organization_id, delivered.id, sealed)
         if not recorded.connection_ids:
             return
+        event = _cloud_event(delivered, await delivered.opened(connection.keys))
         frame = event_frame(subject, recorded.cursor, event)
         answer = await self.sockets.send(recorded.connection_ids, [frame], subject, recorded.cursor)
         if answer.gone:
@@ -72,7 +76,7 @@ class Notifier:
 
     async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
         """Do what the client asks for, or say what is wrong with it."""
-        received = event_of(WebSocketMessageReceived, delivered.payload)
+        received = await event_in(delivered, WebSocketMessageReceived, connection.keys)
         answer = Answer(self.sockets, received.connection_id, delivered.aggregate_version)
         try:
             message = parse(received.text)
@@ -86,7 +90,7 @@ class Notifier:
 
     async def when_connection_changed_end_subscriptions(self, connection: Connection, delivered: Delivered) -> None:
         """A connection that ended takes its subscriptions along."""
-        event = event_of(WebSocketConnectionChanged, delivered.payload)
+        event = await event_in(delivered, WebSocketConnectionChanged, connection.keys)
         if event.state == "DISCONNECTED":
             await end_subscriptions(connection, [event.connection_id], datetime.now(UTC))
 
@@ -129,7 +133,7 @@ class Notifier:
     async def _catch_up(self, connection: Connection, connection_id: str, subject: str, cursor: int) -> None:
         """Send the events after ``cursor``, in order."""
         while missed := await missed_events(connection, subject, cursor, CHUNK):
-            frames = [event_frame(subject, at, event) for at, event in missed]
+            frames = [event_frame(subject, at, await _opened(connection, event)) for at, event in missed]
             await self.sockets.send([connection_id], frames, subject, missed[0][0])
             cursor = missed[-1][0]
 
@@ -161,7 +165,16 @@ async def _unsubscribe(
         await answer.send(error_frame(error))
 
 
-def _cloud_event(delivered: Delivered) -> str:
+async def _opened(connection: Connection, sealed: str) -> str:
+    """A CloudEvent of the feed as those may read it who may see its subject."""
+    event = json.loads(sealed)
+    message = message_type(event["source"], event["type"])
+    if message and personal_fields(message):
+        event["data"] = await unseal(event["data"], message, connection.keys, event["organizationid"], event["id"])
+    return json.dumps(event)
+
+
+def _cloud_event(delivered: Delivered, data: dict[str, Any]) -> str:
     attributes = {
         "id": delivered.id,
         "source": delivered.source,
@@ -174,7 +187,7 @@ def _cloud_event(delivered: Delivered) -> str:
         "causationid": delivered.trace.causation_id,
         "traceparent": delivered.trace.traceparent,
     }
-    return cloud_event(attributes, delivered.payload)
+    return cloud_event(attributes, data)
 
 
 def reactions(runtime: Runtime) -> Reactions:

@@ -1,0 +1,27 @@
+"""What a module does when an organisation's keys are destroyed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from canvas_demo.kernel.aggregate import Aggregate
+from canvas_demo.kernel.consumer import Reaction
+from canvas_demo.kernel.database import Connection
+from canvas_demo.kernel.kafka import Delivered
+from canvas_demo.kernel.outbox import read_stream, streams_of
+
+KEY_DESTROYED = ("key", "OrganizationKeyDestroyed")
+
+
+def when_organization_key_destroyed_forget(aggregates: Sequence[Aggregate[Any]]) -> Reaction:
+    """A reaction that writes the state tables anew for the organisation, as its events can be read from now on."""
+
+    async def forget(connection: Connection, delivered: Delivered) -> None:
+        connection.keys.forget(delivered.organization_id)
+        for aggregate in aggregates:
+            for aggregate_id in await streams_of(connection, aggregate.type, delivered.organization_id):
+                stream = await read_stream(connection, (aggregate.type, aggregate_id))
+                before, after = await aggregate.load(connection, aggregate_id), aggregate.replay(stream)
+                if before.state != after and after is not None:
+                    await aggregate.save(connection, before.state, after, before.version, stream[-1].occurred_at)
+
+    return forget

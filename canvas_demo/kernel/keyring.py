@@ -1,0 +1,54 @@
+"""The organisations' data keys, as a module holds them: fetched from keys, for some time."""
+
+import time
+
+from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
+from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.rpc import Channels, ask
+from canvas_demo.kernel.sealing import Sealer
+
+REMEMBERED = 60.0
+"""Seconds that a key is used without asking for it again: how long a destroyed one may yet open what it sealed."""
+LIMIT = 1000
+"""Keys that are remembered at once."""
+
+
+class KeyRing:
+    """Data keys by organisation and version."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._keys = keys_pb2_grpc.KeysStub(channels.to("keys"))
+        self._known: dict[tuple[str, int], tuple[float, tuple[int, Sealer] | None]] = {}
+
+    async def newest(self, organization_id: str) -> tuple[int, Sealer]:
+        """The key to seal with, and its version. Raises `Rejected` where the organisation's keys were destroyed."""
+        found = await self._key(organization_id, 0)
+        if found is None:
+            raise Rejected(f"The keys of organisation {organization_id} were destroyed: it can store nothing any more.")
+        return found
+
+    async def sealer(self, organization_id: str, version: int) -> Sealer | None:
+        """The key of a version; None where it was destroyed."""
+        found = await self._key(organization_id, version)
+        return found[1] if found else None
+
+    def forget(self, organization_id: str) -> None:
+        """Ask again for the organisation's keys."""
+        self._known = {key: known for key, known in self._known.items() if key[0] != organization_id}
+
+    async def _key(self, organization_id: str, version: int) -> tuple[int, Sealer] | None:
+        fetched_at, key = self._known.get((organization_id, version), (float("-inf"), None))
+        if time.monotonic() - fetched_at > REMEMBERED:
+            if len(self._known) >= LIMIT:
+                self._known.clear()
+            key = await self._fetch(organization_id, version)
+            self._known[organization_id, version] = (time.monotonic(), key)
+        return key
+
+    async def _fetch(self, organization_id: str, version: int) -> tuple[int, Sealer] | None:
+        request = keys_pb2.GetDataKeyRequest(organization_id=organization_id, key_version=version)
+        try:
+            answer = await ask(self._keys.GetDataKey(request, wait_for_ready=True))
+        except Rejected:
+            return None
+        return answer.key_version, Sealer(answer.key)

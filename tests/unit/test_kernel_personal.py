@@ -1,0 +1,100 @@
+"""What is personal is sealed where it is stored, and gone with the key."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_demo.contracts.canvases.v1 import events_pb2 as canvases
+from canvas_demo.contracts.files.v1 import events_pb2 as files
+from canvas_demo.contracts.identity.v1 import events_pb2 as identity
+from canvas_demo.contracts.websockets.v1 import events_pb2 as websockets
+from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.events import message_type, payload_of
+from canvas_demo.kernel.personal import personal_fields, seal, unseal
+from canvas_demo.kernel.sealing import Sealer
+
+ORGANIZATION = str(uuid4())
+
+
+class Keys:
+    """Keys at hand: a new one, and what became of the old."""
+
+    def __init__(self) -> None:
+        self.sealers: dict[int, Sealer | None] = {1: Sealer(b"1" * 32)}
+
+    async def newest(self, organization_id: str) -> tuple[int, Sealer]:
+        version = max(self.sealers)
+        sealer = self.sealers[version]
+        if sealer is None:
+            raise Rejected("destroyed")
+        return version, sealer
+
+    async def sealer(self, organization_id: str, version: int) -> Sealer | None:
+        return self.sealers[version]
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (identity.UserAdded, {("username",)}),
+        (files.FileDescriptorChanged, {("name",)}),
+        (websockets.WebSocketMessageReceived, {("text",)}),
+        (canvases.ItemPlaced, {("file", "name"), ("text",)}),
+        (canvases.ItemMoved, set()),
+    ],
+)
+def test_proto_says_what_is_personal(message: Any, fields: set[tuple[str, ...]]) -> None:
+    assert set(personal_fields(message)) == fields
+
+
+def test_an_event_of_kafka_is_found_by_its_source_and_type() -> None:
+    assert message_type("/canvas-demo/files", "FileDescriptorChanged") is files.FileDescriptorChanged
+    assert message_type("/canvas-demo/files", "Unknown") is None
+    assert message_type("/elsewhere", "FileDescriptorChanged") is None
+
+
+@given(st.text(), st.text())
+async def test_sealed_text_says_nothing_and_comes_back(text: str, name: str) -> None:
+    keys: Any = Keys()
+    text, name = text.encode(errors="ignore").decode(), name.encode(errors="ignore").decode()
+    payload = payload_of(canvases.ItemPlaced(canvas_id="c", text=text, file={"name": name, "size": 7}))
+    before = payload_of(canvases.ItemPlaced(canvas_id="c", text=text, file={"name": name, "size": 7}))
+    sealed = await seal(payload, canvases.ItemPlaced, keys, ORGANIZATION, "event")
+    assert payload == before
+    for plain, hidden in ((text, sealed["text"]), (name, sealed["file"]["name"])):
+        assert hidden.startswith("sealed:1:") if plain else hidden == ""
+    assert sealed["file"]["size"] == 7
+    assert await unseal(sealed, canvases.ItemPlaced, keys, ORGANIZATION, "event") == payload
+
+
+async def test_what_was_sealed_under_an_older_key_opens_after_a_rotation() -> None:
+    keys: Any = Keys()
+    sealed = await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, "event")
+    keys.sealers[2] = Sealer(b"2" * 32)
+    again = await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, "event")
+    assert again["username"].startswith("sealed:2:")
+    for each in (sealed, again):
+        assert await unseal(each, identity.UserAdded, keys, ORGANIZATION, "event") == {"username": "ada"}
+
+
+@pytest.mark.parametrize(("organization", "event"), [(str(uuid4()), "event"), (ORGANIZATION, "another")])
+async def test_sealed_text_that_was_moved_does_not_open(organization: str, event: str) -> None:
+    keys: Any = Keys()
+    sealed = await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, "event")
+    with pytest.raises(InvalidTag):
+        await unseal(sealed, identity.UserAdded, keys, organization, event)
+
+
+async def test_with_the_key_destroyed_a_text_stands_for_it_and_nothing_more_is_stored() -> None:
+    keys: Any = Keys()
+    event_id = str(uuid4())
+    sealed = await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, event_id)
+    keys.sealers[1] = None
+    opened = await unseal(sealed, identity.UserAdded, keys, ORGANIZATION, event_id)
+    assert opened == {"username": f"destroyed-{event_id[-12:]}"}
+    with pytest.raises(Rejected):
+        await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, event_id)
