@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MODULES = ("identity", "keys", "canvases", "files", "websockets", "notifications")
+MODULES = ("keys", "identity", "canvases", "files", "websockets", "notifications")
 
 
 class SettingError(ValueError):

@@ -1,0 +1,119 @@
+"""What may happen to a file descriptor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from canvas_demo.contracts.files.v1.events_pb2 import FileDescriptorChanged
+from canvas_demo.kernel.errors import AlreadyExists, Invalid, NotFound, Rejected
+from canvas_demo.kernel.values import checked_name
+
+NAME_LIMIT = 255
+TYPE_LIMIT = 127
+ATTRIBUTES_LIMIT, KEY_LIMIT, VALUE_LIMIT = 32, 100, 1000
+DEFAULT_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class File:
+    """The state of a descriptor: ``size`` in bytes and ``sha256`` in hex digits, once UPLOADED."""
+
+    file_id: str
+    organization_id: str
+    status: str
+    name: str
+    media_type: str
+    created_by: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+    sha256: str = ""
+    key_version: int = 0
+
+
+@dataclass(frozen=True)
+class CreateFile:
+    file_id: str
+    organization_id: str
+    name: str
+    media_type: str
+    attributes: Mapping[str, str]
+    created_by: str
+
+
+@dataclass(frozen=True)
+class FinishUpload:
+    size: int
+    sha256: str
+    key_version: int
+
+
+@dataclass(frozen=True)
+class DeleteFile:
+    pass
+
+
+FileCommand = CreateFile | FinishUpload | DeleteFile
+
+
+def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorChanged]:
+    """PENDING → UPLOADED → DELETED, or PENDING → DELETED.
+
+    Raises `Invalid`, `NotFound`, `AlreadyExists` and `Rejected`.
+    """
+    if isinstance(command, CreateFile):
+        if file is not None:
+            raise AlreadyExists(f"File {command.file_id} exists already.", field="file_id")
+        return [_changed(_created(command))]
+    if file is None:
+        raise NotFound("There is no such file.")
+    if isinstance(command, DeleteFile):
+        return [] if file.status == "DELETED" else [_changed(replace(file, status="DELETED"))]
+    if file.status != "PENDING":
+        raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
+    done = replace(file, status="UPLOADED", size=command.size, sha256=command.sha256, key_version=command.key_version)
+    return [_changed(done)]
+
+
+def _created(command: CreateFile) -> File:
+    media_type = command.media_type or DEFAULT_TYPE
+    if (
+        len(media_type) > TYPE_LIMIT
+        or "/" not in media_type
+        or not media_type.isascii()
+        or not media_type.isprintable()
+    ):
+        raise Invalid("media_type", "must be a media type such as image/png")
+    if len(command.attributes) > ATTRIBUTES_LIMIT:
+        raise Invalid("attributes", f"must be at most {ATTRIBUTES_LIMIT}")
+    for key, value in command.attributes.items():
+        checked_name(key, "attributes", KEY_LIMIT)
+        checked_name(value, "attributes", VALUE_LIMIT)
+    name = checked_name(command.name, limit=NAME_LIMIT)
+    return File(
+        command.file_id,
+        command.organization_id,
+        "PENDING",
+        name,
+        media_type,
+        command.created_by,
+        dict(command.attributes),
+    )
+
+
+def _changed(file: File) -> FileDescriptorChanged:
+    return FileDescriptorChanged(**vars(file))
+
+
+def evolve(_: File | None, event: FileDescriptorChanged) -> File:
+    """The descriptor as the event says it."""
+    return File(
+        file_id=event.file_id,
+        organization_id=event.organization_id,
+        status=event.status,
+        name=event.name,
+        media_type=event.media_type,
+        created_by=event.created_by,
+        attributes=dict(event.attributes),
+        size=int(event.size),
+        sha256=event.sha256,
+        key_version=event.key_version,
+    )
