@@ -22,7 +22,6 @@ from canvas_demo.kernel.logs import configure_logs
 from canvas_demo.kernel.migrate import migrate
 from canvas_demo.kernel.module import Module, run_module
 from canvas_demo.kernel.replay import Replayed
-from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import MODULES, Settings
 
 log = structlog.get_logger(__name__)
@@ -49,7 +48,7 @@ async def replay(
 ) -> AsyncIterator[tuple[str, Replayed]]:
     """`verify` or `rebuild` each aggregate type of the modules ``names``; yields (module, what came of it)."""
     for name in names:
-        async with Channels(settings, name) as channels, open_pool(settings, name, channels) as pool:
+        async with open_pool(settings, name) as pool:
             for aggregate in module(name).aggregates:
                 yield name, await how(pool, aggregate)
 

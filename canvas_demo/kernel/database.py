@@ -26,8 +26,8 @@ MAX_CONNECTIONS = 8
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, module: str, channels: Channels) -> AsyncIterator[Pool]:
-    """A pool under the module's role; ``search_path`` is the module's schema; keys are asked for over ``channels``.
+async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
+    """A pool under the module's role; ``search_path`` is the module's schema.
 
     ``async with pool.connection() as connection`` is one transaction: committed at the end,
     rolled back by an exception. Connections that the server closed are replaced.
@@ -37,25 +37,26 @@ async def open_pool(settings: Settings, module: str, channels: Channels) -> Asyn
         "application_name": f"canvas-demo {module}",
         "connect_timeout": 5,
     }
-    keys = KeyRing(channels)
+    async with Channels(settings, module) as channels:
+        keys = KeyRing(channels)
 
-    async def configure(connection: Connection) -> None:
-        connection.keys = keys
+        async def configure(connection: Connection) -> None:
+            connection.keys = keys
 
-    pool: Pool = AsyncConnectionPool(
-        settings.database_url(module),
-        connection_class=Connection,
-        configure=configure,
-        kwargs=kwargs,
-        min_size=1,
-        max_size=MAX_CONNECTIONS,
-        timeout=5,
-        check=AsyncConnectionPool.check_connection,
-        open=False,
-        name=module,
-    )
-    await pool.open(wait=True, timeout=30)
-    try:
-        yield pool
-    finally:
-        await pool.close()
+        pool: Pool = AsyncConnectionPool(
+            settings.database_url(module),
+            connection_class=Connection,
+            configure=configure,
+            kwargs=kwargs,
+            min_size=1,
+            max_size=MAX_CONNECTIONS,
+            timeout=5,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name=module,
+        )
+        await pool.open(wait=True, timeout=30)
+        try:
+            yield pool
+        finally:
+            await pool.close()

@@ -51,7 +51,7 @@ async def run_module(module: Module, settings: Settings) -> AsyncIterator[Runnin
     """Run a module: its pool, its gRPC server, its consumer."""
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(Channels(settings, module.name))
-        pool = await stack.enter_async_context(open_pool(settings, module.name, channels))
+        pool = await stack.enter_async_context(open_pool(settings, module.name))
         running = await stack.enter_async_context(module.start(Runtime(settings, pool, channels)))
         address = settings.grpc_listen_address(module.name)
         await stack.enter_async_context(serve_rpc(address, running.services, channels))

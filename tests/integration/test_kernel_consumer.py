@@ -16,7 +16,6 @@ from canvas_demo.kernel.consumer import Consumer, Reaction
 from canvas_demo.kernel.database import Connection, Pool, open_pool
 from canvas_demo.kernel.kafka import Delivered, ensure_topics, topic_of
 from canvas_demo.kernel.outbox import append, read_stream
-from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.trace import new_traceparent
 
 DEADLINE = 60.0
@@ -78,10 +77,7 @@ class Effects:
 
 @pytest.fixture
 async def effects(stack: Any) -> AsyncIterator[Effects]:
-    async with (
-        Channels(stack.settings, "canvases") as channels,
-        open_pool(stack.settings, "canvases", channels) as pool,
-    ):
+    async with open_pool(stack.settings, "canvases") as pool:
         yield Effects(stack, pool)
 
 

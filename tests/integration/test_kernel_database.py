@@ -13,7 +13,6 @@ from canvas_demo.contracts.canvases.v1.events_pb2 import CanvasRenamed
 from canvas_demo.kernel.database import open_pool
 from canvas_demo.kernel.errors import Conflict
 from canvas_demo.kernel.outbox import append, read_stream
-from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.serve import run_migrations
 
@@ -47,10 +46,7 @@ async def test_of_two_writers_of_one_aggregate_one_wins_and_the_other_is_told(st
     aggregate = (f"test-{uuid4()}", "a")
     events: list[Message] = [CanvasRenamed(name="one"), CanvasRenamed(name="two")]
     now = datetime.now(UTC)
-    async with (
-        Channels(stack.settings, "canvases") as channels,
-        open_pool(stack.settings, "canvases", channels) as pool,
-    ):
+    async with open_pool(stack.settings, "canvases") as pool:
         async with pool.connection() as first:
             assert await append(first, aggregate, 0, "o", events, now) == 2
         with pytest.raises(Conflict) as conflict:
@@ -64,10 +60,7 @@ async def test_of_two_writers_of_one_aggregate_one_wins_and_the_other_is_told(st
 
 async def test_events_are_gone_with_the_transaction_that_wrote_them(stack: Any) -> None:
     aggregate = (f"test-{uuid4()}", "a")
-    async with (
-        Channels(stack.settings, "canvases") as channels,
-        open_pool(stack.settings, "canvases", channels) as pool,
-    ):
+    async with open_pool(stack.settings, "canvases") as pool:
         async with pool.connection() as connection:
             await append(connection, aggregate, 0, "o", [CanvasRenamed(name="one")], datetime.now(UTC))
             await connection.rollback()

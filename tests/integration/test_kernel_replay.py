@@ -10,19 +10,16 @@ import pytest
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.replay import rebuild, verify
-from canvas_demo.kernel.rpc import Channels
 from canvas_demo.modules.canvases.domain import CreateCanvas, File, MoveItem, PlaceItem, RemoveItem, RenameCanvas
 from canvas_demo.modules.canvases.store import CANVAS, show
 
+ORGANIZATION = str(uuid4())
 FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7)
 
 
 @pytest.fixture
 async def pool(stack: Any) -> AsyncIterator[Pool]:
-    async with (
-        Channels(stack.settings, "canvases") as channels,
-        open_pool(stack.settings, "canvases", channels) as pool,
-    ):
+    async with open_pool(stack.settings, "canvases") as pool:
         yield pool
 
 
@@ -30,7 +27,7 @@ async def draw(pool: Pool) -> str:
     """A canvas with a past."""
     canvas = str(uuid4())
     for command in (
-        CreateCanvas(canvas, "o", "Plan", "u"),
+        CreateCanvas(canvas, ORGANIZATION, "Plan", "u"),
         PlaceItem(canvas, "i", "f", 1, 2, FILE),
         PlaceItem(canvas, "j", "f", 3, 4, FILE),
         MoveItem(canvas, "i", 5, 6),
@@ -38,7 +35,7 @@ async def draw(pool: Pool) -> str:
         RenameCanvas(canvas, "Garden"),
     ):
         async with pool.connection() as connection:
-            await execute(connection, CANVAS, canvas, "o", command, datetime.now(UTC))
+            await execute(connection, CANVAS, canvas, ORGANIZATION, command, datetime.now(UTC))
     return canvas
 
 
