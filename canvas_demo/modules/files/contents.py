@@ -40,13 +40,13 @@ class _Writer:
             self._draft.write(self._segments.seal(self._number, view[start : start + SEGMENT], last=ends))
             self._number += 1
 
-    def finish(self) -> str:
-        self._draft.commit()
+    @property
+    def sha256(self) -> str:
         return self._hash.hexdigest()
 
 
 async def store(chunks: AsyncIterator[bytes], segments: Segments, draft: Draft) -> Stored:
-    """Encrypt and store what ``chunks`` brings. Raises `TooLarge`, and whatever ``chunks`` does."""
+    """Encrypt what ``chunks`` brings into a draft. Raises `TooLarge`, and whatever ``chunks`` does."""
     writer = _Writer(segments, draft)
     await asyncio.to_thread(draft.write, segments.header)
     waiting, size, batch = bytearray(), 0, BATCH * SEGMENT
@@ -60,7 +60,7 @@ async def store(chunks: AsyncIterator[bytes], segments: Segments, draft: Draft) 
             del waiting[:batch]
             await asyncio.to_thread(writer.write, plain, last=False)
     await asyncio.to_thread(writer.write, bytes(waiting), last=True)
-    return Stored(size, await asyncio.to_thread(writer.finish))
+    return Stored(size, writer.sha256)
 
 
 async def read_header(storage: LocalFileStorage, key: str) -> bytes:

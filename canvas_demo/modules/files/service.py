@@ -1,5 +1,6 @@
 """The gRPC services of files."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +57,11 @@ class FilesService(pb_grpc.FilesServicer):
         key = await self._key(caller.organization_id, 0)
         segments = Segments.new(key.key, _context(file, key.key_version))
         async with self._storage.draft(file.file_id) as draft:
-            stored = await contents.store(_chunks(request_iterator), segments, draft)
+            incoming = _Incoming(request_iterator)
+            stored = await contents.store(incoming.chunks(), segments, draft)
+            if stored.size != incoming.size:
+                raise Invalid("size", f"must come last, and be {stored.size}, the number of bytes before it")
+            await asyncio.to_thread(draft.commit)
         finish = FinishUpload(stored.size, stored.sha256, key.key_version)
         async with self._pool.connection() as connection:
             now = datetime.now(UTC)
@@ -115,9 +120,20 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
         return subjects_pb2.CheckSubjectResponse()
 
 
-async def _chunks(requests: AsyncIterator[pb.UploadContentRequest]) -> AsyncIterator[bytes]:
-    async for request in requests:
-        yield request.chunk
+class _Incoming:
+    """An upload as it comes in; ``size`` is what the caller said at its end."""
+
+    def __init__(self, requests: AsyncIterator[pb.UploadContentRequest]) -> None:
+        self._requests = requests
+        self.size: int | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The content, up to the word of its size."""
+        async for request in self._requests:
+            if request.WhichOneof("part") == "size":
+                self.size = request.size
+                return
+            yield request.chunk
 
 
 async def _read(connection: Connection, file_id: str) -> Shown:
