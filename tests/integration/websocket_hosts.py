@@ -61,6 +61,8 @@ class RunningHost:
 
     name: str
     url: str
+    grpc_address: str
+    identity: str
     stub: Any
 
 
@@ -84,7 +86,7 @@ async def hosts(stack: Any, *names: str) -> AsyncIterator[list[RunningHost]]:
         hosts(stack, *names[1:]) as further,
     ):
         stub = websockets_pb2_grpc.WebSocketsStub(channels.at(address))
-        yield [RunningHost(names[0], f"ws://127.0.0.1:{settings.port_web}/ws", stub), *further]
+        yield [RunningHost(names[0], f"ws://127.0.0.1:{settings.port_web}/ws", address, identity, stub), *further]
         await channels.close()
 
 
