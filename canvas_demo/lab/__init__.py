@@ -1,1 +1,11 @@
-"""The library of the notebooks: an observer from outside."""
+"""The library of the notebooks: an observer from outside, by plain calls.
+
+It speaks to the stack as anybody could: HTTP, websockets, SQL, Kafka, Connect's REST, gRPC. It knows
+none of the modules' code.
+"""
+
+from canvas_demo.lab.checks import NotYet, Unmet, assert_no_background_errors, expect, until
+from canvas_demo.lab.connection import connect
+from canvas_demo.lab.session import Lab
+
+__all__ = ["Lab", "NotYet", "Unmet", "assert_no_background_errors", "connect", "expect", "until"]
