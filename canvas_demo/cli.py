@@ -9,6 +9,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes long to import
     help="A real event-driven system to take apart.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure.")
@@ -40,7 +41,7 @@ def up(
 ) -> None:
     """Start the stack, and supervise it until Ctrl-C."""
     from canvas_demo.stack.commands import bring_up
-    from canvas_demo.stack.declaration import Layout
+    from canvas_demo.stack.component import Layout
 
     names = tuple(name for name in only.split(",") if name)
     bring_up(Layout(split, websocket_hosts, names), detach=detach, auto_ports=ports == "auto")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,3 +98,12 @@ def stack() -> Stack:
         if not is_running(shared.home):
             shared.cli("up", "--detach", "--websocket-hosts", "2")
     return shared
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """A home of the test's own, with nothing in it yet; what runs there is ended with the test."""
+    own = Stack(tmp_path / "home")
+    yield own
+    if is_running(own.home):
+        own.cli("down")

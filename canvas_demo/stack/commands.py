@@ -11,6 +11,7 @@ from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import channel, show
 from canvas_demo.stack.component import Layout
 from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.files import locked
 from canvas_demo.stack.home import PORT_SETTINGS, choose_ports, load_settings, prepare_home
 from canvas_demo.stack.ready_made import aot_note, fetch_jars
 
@@ -36,6 +37,7 @@ def bring_up(layout: Layout, *, detach: bool, auto_ports: bool) -> None:
             raise
         last = take_down(settings.home)
     if last["failure"]:
+        wait_for_end(settings.home)
         raise StackError(last["failure"])
     if last["phase"] == "up":
         print(f"Up after {last['now'] - last['began']:.1f} s. Open {environment()['WEB_URL']}")
@@ -59,8 +61,19 @@ def bring_down() -> None:
 
 
 def take_down(home: Path) -> dict[str, Any]:
-    """Have the supervisor stop all; its last word. A second Ctrl-C leaves it to do so alone."""
-    return show.follow(channel.ask(home, "down"), until_up=False)
+    """Have the supervisor stop all and wait until it is gone; its last word.
+
+    A second Ctrl-C leaves it to do so alone.
+    """
+    last = show.follow(channel.ask(home, "down"), until_up=False)
+    wait_for_end(home)
+    return last
+
+
+def wait_for_end(home: Path) -> None:
+    """Return when no supervisor holds the home."""
+    with locked(home / "lock"):
+        return
 
 
 def print_status(*, as_json: bool) -> None:
@@ -114,6 +127,7 @@ def remove_home(*, sure: bool) -> None:
         return
     if channel.is_running(home):
         take_down(home)
+    wait_for_end(home)
     shutil.rmtree(home)
     print(f"Removed {home}")
 

@@ -17,7 +17,7 @@ CONNECTOR = "outbox"
 FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS = len(MODULES) + 1
 
 
-def declare(settings: Settings, layout: Layout = Layout()) -> tuple[Component, ...]:
+def declare(settings: Settings, layout: Layout) -> tuple[Component, ...]:
     """Every component, each after what it needs."""
     components = (
         postgres(settings),

@@ -69,10 +69,10 @@ def recall(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``; empty where there is none."""
     try:
         found: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        message = f"cannot read {path}: {error}. Check its owner, or remove this home with: canvas-demo reset"
+        message = f"cannot read {path}: {error}. Check who owns it; to begin anew, remove {path.parent}."
         raise StackError(message) from error
     return found
 

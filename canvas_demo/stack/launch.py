@@ -56,7 +56,7 @@ def keep_capability(capability: int) -> None:
 
 
 def prctl(option: int, *arguments: int) -> None:
-    """Ask Linux, see prctl(2); a refusal is left to show in what needed it."""
+    """Operate on this process (the manual's words); a refusal shows in what needed it."""
     libc = ctypes.CDLL(None, use_errno=True)
     padded = [*arguments, 0, 0, 0, 0][:4]
     libc.prctl(option, *(ctypes.c_ulong(value) for value in padded))

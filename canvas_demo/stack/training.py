@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.stack import channel, show
+from canvas_demo.stack import show
+from canvas_demo.stack.commands import take_down
 from canvas_demo.stack.component import Layout
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.files import locked
@@ -14,7 +15,7 @@ from canvas_demo.stack.jars import Jars
 from canvas_demo.stack.java import AotCache, aot_cache
 
 JVMS = ("kafka", "connect")
-COMPONENTS = ("postgres", "kafka", "connect")
+COMPONENTS = ("postgres", "kafka", "migrations", "connect", "outbox")
 
 
 def train(cache: Path, jars: Jars) -> None:
@@ -42,7 +43,7 @@ def _run_once(settings: Settings) -> None:
     if last["failure"]:
         raise StackError(last["failure"])
     print("AOT caches: being written", file=sys.stderr)
-    show.follow(channel.ask(settings.home, "down"), until_up=False)
+    take_down(settings.home)
 
 
 def _keep(aot: AotCache, program: str) -> None:

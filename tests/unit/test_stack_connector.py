@@ -1,0 +1,113 @@
+"""The one connector's configuration, and how it gets to Kafka Connect."""
+
+from typing import Any
+
+import pytest
+
+from canvas_demo.kernel.settings import Settings
+from canvas_demo.stack import connector
+from canvas_demo.stack.component import Layout
+from canvas_demo.stack.declaration import declare
+from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.web import Reply
+
+HEADERS = {
+    "ce_specversion",
+    "ce_id",
+    "ce_type",
+    "ce_source",
+    "ce_subject",
+    "ce_time",
+    "ce_organizationid",
+    "ce_aggregateversion",
+    "ce_schemaversion",
+    "ce_correlationid",
+    "ce_causationid",
+    "traceparent",
+}
+
+
+class Connect:
+    """Kafka Connect's REST, as far as a connector is placed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, present: dict[str, str] | None = None) -> None:
+        self.config = present
+        self.put_status = 201
+        self.calls: list[str] = []
+        monkeypatch.setattr(connector, "call", self.call)
+
+    def call(self, method: str, url: str, body: Any = None) -> Reply:
+        self.calls.append(method)
+        if method == "GET":
+            return Reply(200, self.config) if self.config else Reply(404, {"message": "no such connector"})
+        if self.put_status >= 400:
+            return Reply(self.put_status, {"message": "it says why"})
+        self.config = {**body, "name": "outbox"}
+        return Reply(self.put_status, self.config)
+
+
+def test_every_header_of_the_contract_comes_from_a_column() -> None:
+    placement = connector.read_config("outbox")["transforms.outbox.table.fields.additional.placement"]
+    assert {part.split(":")[2] for part in placement.split(",")} == HEADERS
+
+
+def test_its_secrets_and_addresses_are_of_the_workers_environment() -> None:
+    config = connector.read_config("outbox")
+    given = next(c for c in declare(Settings(secret="s"), Layout()) if c.name == "connect").environment
+    references = [value for value in config.values() if value.startswith("${env:")]
+    assert len(references) == 5
+    assert {value[6:-1] for value in references} == set(given)
+
+
+def test_it_makes_neither_publication_nor_snapshot() -> None:
+    config = connector.read_config("outbox")
+    assert config["publication.autocreate.mode"] == "disabled"
+    assert config["snapshot.mode"] == "no_data"
+
+
+def test_it_is_put_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = Connect(monkeypatch)
+    assert connector.place(Settings(), "outbox")
+    assert connect.config == {**connector.read_config("outbox"), "name": "outbox"}
+
+
+def test_it_is_left_alone_where_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = Connect(monkeypatch, {**connector.read_config("outbox"), "name": "outbox"})
+    assert not connector.place(Settings(), "outbox")
+    assert connect.calls == ["GET"]
+
+
+def test_another_configuration_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = Connect(monkeypatch, {"name": "outbox", "poll.interval.ms": "500"})
+    assert connector.place(Settings(), "outbox")
+    assert connect.calls == ["GET", "PUT"]
+
+
+def test_a_refusal_says_what_connect_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    Connect(monkeypatch).put_status = 400
+    with pytest.raises(StackError, match="it says why"):
+        connector.place(Settings(), "outbox")
+
+
+def test_a_worker_that_rebalances_is_to_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    Connect(monkeypatch).put_status = 409
+    with pytest.raises(ConnectionError):
+        connector.place(Settings(), "outbox")
+
+
+@pytest.mark.parametrize(
+    ("body", "runs", "failed"),
+    [
+        ({"connector": {"state": "RUNNING"}, "tasks": [{"state": "RUNNING"}]}, True, False),
+        ({"connector": {"state": "RUNNING"}, "tasks": [{"state": "FAILED", "trace": "E: why\n at"}]}, False, True),
+        ({"connector": {"state": "RUNNING"}, "tasks": []}, False, False),
+        ({"error_code": 404, "message": "No status found"}, False, False),
+    ],
+)
+def test_it_runs_when_its_task_does(
+    monkeypatch: pytest.MonkeyPatch, body: dict[str, Any], *, runs: bool, failed: bool
+) -> None:
+    monkeypatch.setattr(connector, "call", lambda method, url: Reply(200, body))
+    status = connector.status(Settings(), "outbox")
+    assert (status.runs, status.failed) == (runs, failed)
+    assert ("E: why" in str(status)) == failed

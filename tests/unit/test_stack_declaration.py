@@ -1,0 +1,82 @@
+"""The stack's one declaration."""
+
+import json
+
+import pytest
+
+from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.stack.component import Answers, Component, Layout
+from canvas_demo.stack.declaration import declare
+
+LAYOUTS = [Layout(), Layout(websocket_hosts=3), Layout(split=True), Layout(split=True, websocket_hosts=3)]
+
+
+def declared(layout: Layout, settings: Settings | None = None) -> dict[str, Component]:
+    return {component.name: component for component in declare(settings or Settings(secret="s"), layout)}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_component_comes_after_what_it_needs(layout: Layout) -> None:
+    names = list(declared(layout))
+    for name, component in declared(layout).items():
+        for need in component.needs:
+            assert names.index(need) < names.index(name)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_two_components_share_a_port(layout: Layout) -> None:
+    ports = [port for component in declared(layout).values() for port in component.ports.values()]
+    assert len(ports) == len(set(ports))
+
+
+def test_one_process_holds_the_backend() -> None:
+    assert list(declared(Layout())) == ["postgres", "kafka", "migrations", "connect", "backend", "outbox"]
+
+
+def test_split_gives_each_module_and_the_gateway_a_process() -> None:
+    parts = declared(Layout(split=True))
+    assert "backend" not in parts
+    for name in (*MODULES, "gateway"):
+        assert parts[name].modules == (name,)
+
+
+def test_further_websocket_hosts_have_their_own_name_and_ports_and_the_gateways_origins() -> None:
+    settings = Settings(secret="s", port_web=4000, port_websockets=4100, port_grpc=4200)
+    third = declared(Layout(websocket_hosts=3), settings)["websockets-3"]
+    assert third.environment["CANVAS_DEMO_WEBSOCKET_HOST_NAME"] == "ws-3"
+    assert third.environment["CANVAS_DEMO_PORT_WEB"] == "4101"
+    assert json.loads(third.environment["CANVAS_DEMO_GRPC_LISTEN"]) == {"websockets": "127.0.0.1:4208"}
+    assert "http://localhost:4000" in json.loads(third.environment["CANVAS_DEMO_WEB_ORIGINS"])
+
+
+def test_every_port_can_be_moved() -> None:
+    moved = {name: 10_000 + 100 * at for at, name in enumerate(Settings.model_fields) if name.startswith("port_")}
+    for layout in LAYOUTS:
+        for component in declared(layout, Settings(secret="s", **moved)).values():
+            for setting, port in component.ports.items():
+                base, _, offset = setting.partition("+")
+                assert port == moved[base] + int(offset or 0), f"{component.name} {setting}"
+
+
+def test_a_child_is_told_all_that_the_home_remembers() -> None:
+    settings = Settings(secret="s", master_key="k", port_kafka=5000)
+    told = declared(Layout(), settings)["backend"].environment
+    assert {"CANVAS_DEMO_SECRET": "s", "CANVAS_DEMO_MASTER_KEY": "k", "CANVAS_DEMO_PORT_KAFKA": "5000"}.items() <= dict(
+        told
+    ).items()
+
+
+def test_the_database_can_feed_a_logical_slot_and_date_its_commits() -> None:
+    config = declared(Layout())["postgres"].config
+    assert config["wal_level"] == "logical"
+    assert config["track_commit_timestamp"] == "on"
+
+
+def test_readiness_of_the_backend_is_its_health() -> None:
+    assert declared(Layout())["backend"].ready == Answers("http://127.0.0.1:3000/api/health")
+
+
+def test_a_part_can_be_looked_at_alone() -> None:
+    parts = declared(Layout(only=("postgres", "outbox")))
+    assert list(parts) == ["postgres", "outbox"]
+    assert parts["outbox"].needs == ()
