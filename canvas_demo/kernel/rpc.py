@@ -36,6 +36,8 @@ T = TypeVar("T")
 DETAILS = "grpc-status-details-bin"
 DEADLINE = 10.0
 """Seconds that a call with one answer may take, where its caller has no shorter deadline."""
+BROKEN_OFF = "Internal error from Core"
+"""What grpc.aio says where the other side ends a call while a message is being written to it; why is then lost."""
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -44,6 +46,8 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 def error_of(error: AioRpcError) -> DomainError:
     """The error that another module's answer stands for."""
+    if error.details() == BROKEN_OFF:
+        return Unavailable("A module ended the call before it had all of it; try again.")
     metadata: dict[str, str] = {}
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS and isinstance(value, bytes):
