@@ -95,6 +95,7 @@ class _Upload:
         self._file_id = ""
         self._content: StreamUnaryCall[files_pb2.UploadContentRequest, files_pb2.File] | None = None
         self._x = self._y = 0.0
+        self._size = 0
         self._part: PartBegins | None = None
         self._text = b""
 
@@ -109,6 +110,7 @@ class _Upload:
         elif isinstance(piece, PartEnds):
             self._end_field(self._part.name)
         elif self._part.name == "file":
+            self._size += len(piece)
             await self._send(files_pb2.UploadContentRequest(chunk=piece))
         else:
             self._text += piece
@@ -121,6 +123,7 @@ class _Upload:
             raise Invalid("file", "is missing")
         if (self._item.x, self._item.y) != (self._x, self._y):
             await self._move_item()
+        await self._send(files_pb2.UploadContentRequest(size=self._size))
         await self._content.done_writing()
         file = file_of(await ask(self._content))
         item = item_of(self._item)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.files.v1 import files_pb2, files_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
-from canvas_demo.kernel.errors import AlreadyExists, Conflict, NotFound, Stale, Unauthenticated, Unavailable
+from canvas_demo.kernel.errors import AlreadyExists, Conflict, Invalid, NotFound, Stale, Unauthenticated, Unavailable
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.kernel.tokens import AUDIENCE, ISSUER, current_caller
@@ -203,11 +203,14 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def UploadContent(self, request_iterator: Any, context: Any) -> files_pb2.File:
         parts = aiter(request_iterator)
         file = self._own((await anext(parts)).file_id)
-        content = b""
+        content, size = b"", None
         async for part in parts:
             content += part.chunk
+            size = part.size if part.HasField("size") else None
             if self.fails_after is not None and len(content) > self.fails_after:
                 raise Unavailable("The store is full.")
+        if size != len(content):
+            raise Invalid("size", "is missing, or another")
         self.contents[file.id] = content
         file.status, file.size, file.sha256 = "UPLOADED", len(content), hashlib.sha256(content).hexdigest()
         file.version, file.key_version = 2, 1
