@@ -65,20 +65,20 @@ async def until(look: Callable[[], Any], enough: Callable[[Any], bool]) -> Any:
     return seen
 
 
-async def test_an_organisation_that_registers_gets_its_first_key_and_the_reason_is_kept(
+async def test_an_organisation_that_registers_gets_one_key_in_the_same_conversation(
     stack: Any, channels: Channels
 ) -> None:
-    """Nobody asks for the key: the event alone leads to it."""
+    """Its first user's name is sealed under the key, which is made for that."""
     ada = await register(channels)
     await until(lambda: events_of(stack, ada.organization_id), bool)
     [event] = rows(stack, "SELECT * FROM outbox WHERE aggregate_id = %s", ada.organization_id)
     assert event["event_type"] == "OrganizationKeyRotated"
     assert event["payload"] == {"organization_id": ada.organization_id, "key_version": 1}
     with psycopg.connect(stack.settings.database_url("identity")) as connection:
-        cause = connection.execute(
-            "SELECT event_id::text FROM outbox WHERE aggregate_id = %s", [ada.organization_id]
+        registered = connection.execute(
+            "SELECT correlation_id FROM outbox WHERE aggregate_id = %s", [ada.organization_id]
         ).fetchone()
-    assert (event["causation_id"],) == cause
+    assert (event["correlation_id"],) == registered
 
 
 async def test_a_key_is_there_for_an_upload_right_after_registration_and_is_the_only_one(

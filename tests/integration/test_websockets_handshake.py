@@ -9,6 +9,8 @@ from psycopg.rows import dict_row
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.outbox import read_stream
 from tests.integration.websocket_clients import Person, opened, someone, until
 
 
@@ -87,8 +89,8 @@ async def test_a_connection_is_published_when_it_begins_and_when_it_ends(url: st
     assert events[1]["payload"]["reason"] == "closed by the client (1000)"
 
 
-async def test_texts_are_published_in_order_and_those_that_come_together_in_one_transaction(
-    url: str, person: Person, ask: Any
+async def test_texts_are_published_sealed_in_order_and_those_that_come_together_in_one_transaction(
+    url: str, person: Person, ask: Any, stack: Any
 ) -> None:
     texts = [f'{{"number": {number}}} "\'é\u2028😀' for number in range(200)]
     async with opened(url, person) as socket:
@@ -99,7 +101,10 @@ async def test_texts_are_published_in_order_and_those_that_come_together_in_one_
         """
         id_ = socket.id
         rows = await until(lambda: ask(query, id_), lambda rows: len(rows) == len(texts))
-    assert [row["text"] for row in rows] == texts
+    async with open_pool(stack.settings, "websockets") as pool, pool.connection() as connection:
+        stored = await read_stream(connection, ("websocket-message", id_))
+    assert [event.payload["text"] for event in stored] == texts
+    assert all(row["text"].startswith("sealed:") for row in rows)
     assert [row["aggregate_version"] for row in rows] == list(range(1, len(texts) + 1))
     assert len({row["xmin"] for row in rows}) < len(texts) / 2
 
