@@ -48,6 +48,16 @@ def until(look: Callable[[], T], claim: str = "it is there", timeout: float = 15
     return seen
 
 
+def expect_none(look: Callable[[], object], claim: str, during: float = 1.0, every: float = 0.02) -> None:
+    """Print the claim where ``look`` keeps finding nothing, for so many seconds; else raise `Unmet`."""
+    end = time.monotonic() + during
+    while time.monotonic() < end:
+        if _is_there(seen := look()):
+            raise Unmet(f"✗ {claim}; seen:\n{_shown(seen)}")
+        time.sleep(every)
+    print(f"✓ {claim}")
+
+
 def _all_true(holds: object) -> bool:
     if isinstance(holds, bool | np.bool_):
         return bool(holds)

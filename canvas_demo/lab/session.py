@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from canvas_demo.lab.widgets import SystemMap
 
 READY = {"running", "done"}
+HIDDEN = {"DATABASE_URL", "CANVAS_DEMO_HOME"}
+"""Not shown: a password, and where somebody keeps their files."""
 
 
 class Lab:
@@ -41,7 +43,7 @@ class Lab:
         return f"Lab of a stack with {len(rows)} components, {rows['state'].isin(READY).sum()} of them ready"
 
     def _repr_html_(self) -> str:
-        shown = {name: value for name, value in self.environment.items() if name != "DATABASE_URL"}
+        shown = {name: value for name, value in self.environment.items() if name not in HIDDEN}
         return f"<p>{self!r}</p>{table_of(shown)}"
 
     def close(self) -> None:

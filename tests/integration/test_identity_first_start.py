@@ -18,6 +18,7 @@ from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.modules.identity import MODULE
+from canvas_demo.modules.identity.signing import open_signing_keys
 
 INSTANCES = 5
 
@@ -74,6 +75,15 @@ async def test_instances_that_start_at_once_make_one_first_user_and_one_signing_
         ("OrganizationRegistered",),
         ("UserAdded",),
     ]
+
+
+async def test_instances_that_want_a_signing_key_at_the_same_moment_make_one(
+    fresh: Settings, running: AsyncExitStack
+) -> None:
+    pools = [await running.enter_async_context(open_pool(fresh, "identity")) for _ in range(INSTANCES)]
+    keys = await asyncio.gather(*(open_signing_keys(pool, fresh) for pool in pools))
+    assert len({each.jwks for each in keys}) == 1
+    assert rows(fresh, "SELECT count(*) FROM signing_key") == [(1,)]
 
 
 async def test_starting_again_changes_nothing(fresh: Settings, running: AsyncExitStack) -> None:
