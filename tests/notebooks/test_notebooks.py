@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ MUTATIONS = {
 
 
 @pytest.fixture
-def surroundings(stack: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def surroundings(stack: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The notebook's kernel is this interpreter, and finds the stack of the run."""
     for name in [name for name in os.environ if name.startswith("CANVAS_DEMO_")]:
         monkeypatch.delenv(name)
@@ -40,7 +39,6 @@ def surroundings(stack: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     )
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    yield
 
 
 def run(notebook: Path, target: Path) -> Any:
