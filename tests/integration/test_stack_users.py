@@ -1,6 +1,7 @@
 """The stack runs as root and as an ordinary user, also where its files lie in a closed folder."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.conftest import Stack
 
 ONLY = ("--only", "postgres")
 PACKAGES = Path(psutil.__file__).parents[1]
+ORDINARY = next(user for user in pwd.getpwall() if user.pw_uid != 0 and user.pw_name != "nobody")
+"""A user of this machine who is not root: initdb asks for a name."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
 
 
@@ -45,7 +48,15 @@ def open_folder() -> Iterator[Path]:
 
 @as_root
 def test_an_ordinary_user_runs_it_all_as_himself(open_folder: Path) -> None:
-    command = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", str(open_python()), "-m", "canvas_demo"]
+    command = [
+        "setpriv",
+        f"--reuid={ORDINARY.pw_uid}",
+        f"--regid={ORDINARY.pw_gid}",
+        "--clear-groups",
+        str(open_python()),
+        "-m",
+        "canvas_demo",
+    ]
     home = open_folder / "home"
     given = Stack(home).surroundings | {
         "PYTHONPATH": f"{Path(canvas_demo.__file__).parents[1]}:{PACKAGES}",
@@ -60,7 +71,7 @@ def test_an_ordinary_user_runs_it_all_as_himself(open_folder: Path) -> None:
     up = run("up", "--detach", *ONLY)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        assert (home / "postgres").stat().st_uid == 12345
+        assert (home / "postgres").stat().st_uid == ORDINARY.pw_uid
     finally:
         down = run("down")
     assert down.returncode == 0, down.stdout + down.stderr
@@ -97,10 +108,10 @@ def test_root_starts_postgresql_from_packages_in_a_closed_folder(own_stack: Stac
 def test_root_leaves_data_of_an_ordinary_user_his(open_folder: Path) -> None:
     home = open_folder / "home"
     home.mkdir()
-    os.chown(home, 12345, 12345)
+    os.chown(home, ORDINARY.pw_uid, ORDINARY.pw_gid)
     stack = Stack(home)
     stack.cli("up", "--detach", *ONLY)
     try:
-        assert psutil.Process(stack.status()["postgres"]["pid"]).uids().real == 12345
+        assert psutil.Process(stack.status()["postgres"]["pid"]).uids().real == ORDINARY.pw_uid
     finally:
         stack.cli("down")
