@@ -34,9 +34,10 @@ prepare: setup ## Fetch the Java side of the stack ahead: Kafka, Connect, Debezi
 lab: prepare ## Start the stack and open JupyterLab on the notebooks; LAB_ARGS=--no-browser without a screen
 	@started=; $(BIN)/canvas-demo status >/dev/null 2>&1 || started=yes; \
 	$(BIN)/canvas-demo up --detach || exit 1; \
-	trap 'test -z "$$started" || $(BIN)/canvas-demo down' EXIT; \
+	trap 'test -z "$$started" || $(CURDIR)/$(BIN)/canvas-demo down' EXIT; \
 	trap : INT; \
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS) 00-start-here.ipynb
+	test "$$(id -u)" != 0 || root=--allow-root; \
+	cd notebooks && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab $$root $(LAB_ARGS) 00-start-here.ipynb
 
 .PHONY: up down
 up: prepare ## Start the stack and leave it running
