@@ -26,7 +26,7 @@ from canvas_demo.stack.home import load_settings
 
 DEADLINE = 30.0
 """Seconds to wait for the last event before the run is given up."""
-WARM_UP = 50
+WARM_UP = 200
 """Events sent first and not counted."""
 
 
@@ -134,7 +134,9 @@ def _read_frames(socket: ClientConnection, arrivals: Arrivals) -> None:
 def _records(bootstrap: str) -> Iterator[Arrivals]:
     """What a consumer of the topic of canvases is given."""
     arrivals = Arrivals()
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"bench-{secrets.token_hex(6)}"})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": f"bench-{secrets.token_hex(6)}", "socket.nagle.disable": True}
+    )
     topic = topic_of("canvas")
     partitions = consumer.list_topics(topic, timeout=DEADLINE).topics[topic].partitions
     ends = [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=DEADLINE) for number in partitions]

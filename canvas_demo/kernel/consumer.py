@@ -51,6 +51,7 @@ class Consumer:
                 "group.id": f"canvas-demo-{module}",
                 "client.id": f"canvas-demo-{module}",
                 "enable.auto.commit": False,
+                "socket.nagle.disable": True,
                 "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "topic.metadata.refresh.interval.ms": 10_000,
