@@ -67,7 +67,7 @@ contracts: setup ## Generate canvas_demo/contracts from proto/
 .PHONY: lock
 lock: setup ## Choose the newest versions that pyproject.toml allows, and write them down with their hashes
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
-		--extra lab --extra dev pyproject.toml --output-file requirements.lock
+		--extra lab --extra bench --extra dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove what was made here: environment, caches, artifacts

@@ -19,7 +19,7 @@ from canvas_demo.kernel.trace import current_trace
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-NUMBERS = {"current_version", "limit"}
+NUMBERS = {"current_version", "limit", "retry_after"}
 """Metadata of errors that JSON says as numbers."""
 
 
@@ -96,7 +96,7 @@ def problem_of(error: DomainError) -> ProblemResponse:
         f"{field}: {error.detail}" if field else error.detail,
         type_="urn:canvas-demo:" + re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower(),
         title=kind.title,
-        headers={"WWW-Authenticate": "Bearer"} if kind.http_status == HTTPStatus.UNAUTHORIZED else None,
+        headers=_headers(error),
         **_members(error),
     )
 
@@ -104,6 +104,15 @@ def problem_of(error: DomainError) -> ProblemResponse:
 def internal_problem() -> ProblemResponse:
     """The answer where the reason is nobody's business but the log's."""
     return problem(500, "Something went wrong here. The log knows it by the correlation id.")
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    headers = {}
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if retry_after := error.metadata.get("retry_after"):
+        headers["Retry-After"] = retry_after
+    return headers
 
 
 def _members(error: DomainError) -> dict[str, Any]:

@@ -81,6 +81,24 @@ class TooLarge(DomainError):
     grpc_status, http_status, title = "RESOURCE_EXHAUSTED", 413, "Too large"
 
 
+class StorageFull(DomainError):
+    """No room for it: the organisation's limit, or the disk; ``metadata["limit"]`` where it is a limit."""
+
+    grpc_status, http_status, title = "RESOURCE_EXHAUSTED", 507, "No room for it"
+
+
+class TooManyAttempts(DomainError):
+    """Too often in too short a time; ``metadata["retry_after"]`` in seconds."""
+
+    grpc_status, http_status, title = "RESOURCE_EXHAUSTED", 429, "Too many attempts"
+
+
+class Gone(DomainError):
+    """It was destroyed for good: nobody can read it any more."""
+
+    grpc_status, http_status, title = "DATA_LOSS", 410, "Destroyed"
+
+
 class Unavailable(DomainError):
     """Something that is needed does not answer; trying again may help."""
 
@@ -94,7 +112,7 @@ class TimedOut(DomainError):
 
 
 ERRORS: dict[str, type[DomainError]] = {
-    error.grpc_status: error
+    error.__name__: error
     for error in (
         Unauthenticated,
         Forbidden,
@@ -104,15 +122,19 @@ ERRORS: dict[str, type[DomainError]] = {
         Stale,
         Rejected,
         TooLarge,
+        StorageFull,
+        TooManyAttempts,
+        Gone,
         Unavailable,
         TimedOut,
     )
 }
-"""gRPC status name → error; `Invalid` stands apart, since it needs its field."""
+"""Reason → error, as `google.rpc.ErrorInfo` names it; `Invalid` stands apart, since it needs its field."""
 
 
-def error_of_status(status: str, detail: str, metadata: dict[str, str]) -> DomainError:
-    """The error that an answer with this gRPC status stands for."""
-    if status == Invalid.grpc_status:
+def error_for(reason: str, status: str, detail: str, metadata: dict[str, str]) -> DomainError:
+    """The error that an answer with this reason stands for, or, where it has none, this gRPC status."""
+    if reason == Invalid.__name__ or (not reason and status == Invalid.grpc_status):
         return Invalid(metadata.get("field", ""), detail)
-    return ERRORS.get(status, DomainError)(detail, **metadata)
+    by_status = {error.grpc_status: error for error in reversed(ERRORS.values())}
+    return (ERRORS.get(reason) or by_status.get(status, DomainError))(detail, **metadata)

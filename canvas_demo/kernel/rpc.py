@@ -25,7 +25,7 @@ from grpc_reflection.v1alpha import reflection
 from psycopg_pool import PoolTimeout
 
 from canvas_demo.contracts.kernel.v1 import options_pb2
-from canvas_demo.kernel.errors import DomainError, Unauthenticated, Unavailable, error_of_status
+from canvas_demo.kernel.errors import DomainError, Unauthenticated, Unavailable, error_for
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.tokens import ServiceCredentials, TokenVerifier, current_token, set_caller
 from canvas_demo.kernel.trace import Trace, current_trace, set_trace
@@ -48,14 +48,12 @@ def error_of(error: AioRpcError) -> DomainError:
     """The error that another module's answer stands for."""
     if error.details() == BROKEN_OFF:
         return Unavailable("A module ended the call before it had all of it; try again.")
-    metadata: dict[str, str] = {}
+    info = error_details_pb2.ErrorInfo()
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info):
-                    metadata = dict(info.metadata)
-    return error_of_status(error.code().name, error.details() or "", metadata)
+                detail.Unpack(info)
+    return error_for(info.reason, error.code().name, error.details() or "", dict(info.metadata))
 
 
 async def ask(call: Awaitable[T]) -> T:
