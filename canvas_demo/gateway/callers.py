@@ -3,10 +3,11 @@
 import re
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Header
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from canvas_demo.kernel.errors import Unauthenticated
+from canvas_demo.kernel.idempotency import METADATA, checked_idempotency_key
 
 COOKIE = "canvas_demo_token"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")  # RFC 6750, 2.1
@@ -41,3 +42,20 @@ async def caller(
 
 
 Caller = Annotated[Metadata, Depends(caller)]
+
+
+async def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="Of the client's choice, for this request alone: sent again with the same key, it has no "
+            "second effect and gets the first answer again, for 24 hours.",
+        ),
+    ] = None,
+) -> Metadata:
+    """The metadata that tells a module which request this is. Raises `Invalid`."""
+    return () if key is None else ((METADATA, checked_idempotency_key(key)),)
+
+
+IdempotencyKey = Annotated[Metadata, Depends(idempotency_key)]

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
-from canvas_demo.gateway.callers import Caller
+from canvas_demo.gateway.callers import Caller, IdempotencyKey
 from canvas_demo.gateway.clients import Modules
 from canvas_demo.gateway.models import (
     Canvas,
@@ -36,9 +36,12 @@ LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "stri
     summary="Create a canvas",
     responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 422)},
 )
-async def create_canvas(caller: Caller, new: CanvasName, modules: Modules, response: Response) -> Canvas:
+async def create_canvas(
+    caller: Caller, key: IdempotencyKey, new: CanvasName, modules: Modules, response: Response
+) -> Canvas:
     """An empty canvas of the caller's organisation."""
-    canvas = await ask(modules.canvases.CreateCanvas(pb.CreateCanvasRequest(name=new.name), metadata=caller))
+    request = pb.CreateCanvasRequest(name=new.name)
+    canvas = await ask(modules.canvases.CreateCanvas(request, metadata=caller + key))
     response.headers["Location"] = f"/api/canvases/{canvas.id}"
     response.headers["ETag"] = etag(canvas.version)
     return canvas_of(canvas)

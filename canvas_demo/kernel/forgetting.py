@@ -7,7 +7,7 @@ from canvas_demo.kernel.aggregate import Aggregate
 from canvas_demo.kernel.consumer import Reaction
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.kafka import Delivered
-from canvas_demo.kernel.outbox import read_stream, streams_of
+from canvas_demo.kernel.outbox import QUERIES, read_stream, streams_of
 
 KEY_DESTROYED = ("key", "OrganizationKeyDestroyed")
 
@@ -17,6 +17,7 @@ def when_organization_key_destroyed_forget(aggregates: Sequence[Aggregate[Any]])
 
     async def forget(connection: Connection, delivered: Delivered) -> None:
         connection.keys.forget(delivered.organization_id)
+        await connection.execute(QUERIES["forget_answers"], [delivered.organization_id])
         for aggregate in aggregates:
             for aggregate_id in await streams_of(connection, aggregate.type, delivered.organization_id):
                 stream = await read_stream(connection, (aggregate.type, aggregate_id))

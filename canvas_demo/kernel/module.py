@@ -9,6 +9,7 @@ from typing import Any
 from canvas_demo.kernel.aggregate import Aggregate
 from canvas_demo.kernel.consumer import Consumer, Reaction
 from canvas_demo.kernel.database import Pool, open_pool
+from canvas_demo.kernel.idempotency import Requests
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import Settings
 
@@ -20,6 +21,7 @@ class Runtime:
     settings: Settings
     pool: Pool
     channels: Channels
+    requests: Requests
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ async def run_module(module: Module, settings: Settings) -> AsyncIterator[Runnin
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(Channels(settings, module.name))
         pool = await stack.enter_async_context(open_pool(settings, module.name))
-        running = await stack.enter_async_context(module.start(Runtime(settings, pool, channels)))
+        runtime = Runtime(settings, pool, channels, Requests(pool, settings))
+        running = await stack.enter_async_context(module.start(runtime))
         address = settings.grpc_listen_address(module.name)
         await stack.enter_async_context(serve_rpc(address, running.services, channels))
         if running.reactions:

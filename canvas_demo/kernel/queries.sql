@@ -34,3 +34,25 @@ INSERT INTO inbox (consumer, event_id)
 SELECT %(consumer)s, event_id FROM unnest(%(event_ids)s::uuid[]) AS event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id::text
+
+-- name: drop_old_requests
+-- A few at a time, with every new one: so there is never a heap of them.
+DELETE FROM request WHERE (scope, key) IN (
+    SELECT scope, key FROM request WHERE created_at < %(before)s ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED
+)
+
+-- name: claim_request
+-- Waits for a transaction that has claimed the same key.
+INSERT INTO request (scope, key, fingerprint, organization_id, created_at)
+VALUES (%(scope)s, %(key)s, %(fingerprint)s, %(organization_id)s, %(now)s)
+ON CONFLICT DO NOTHING
+RETURNING key
+
+-- name: keep_answer
+UPDATE request SET answer = %(answer)s WHERE scope = %(scope)s AND key = %(key)s
+
+-- name: find_answer
+SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)s
+
+-- name: forget_answers
+DELETE FROM request WHERE organization_id = %s

@@ -1,8 +1,8 @@
 """gRPC between modules: servers that check who calls, channels that say who does.
 
 Over the wire: metadata ``authorization`` (the person's token), ``service-authorization`` (the
-calling module's credential), ``x-correlation-id``, ``x-causation-id`` and ``traceparent``. An error
-is a status with `google.rpc.ErrorInfo` in its details (https://google.aip.dev/193).
+calling module's credential), ``idempotency-key``, ``x-correlation-id``, ``x-causation-id`` and
+``traceparent``. An error is a status with `google.rpc.ErrorInfo` in its details (https://google.aip.dev/193).
 """
 
 import time
@@ -26,6 +26,8 @@ from psycopg_pool import PoolTimeout
 
 from canvas_demo.contracts.kernel.v1 import options_pb2
 from canvas_demo.kernel.errors import DomainError, Unauthenticated, Unavailable, error_for
+from canvas_demo.kernel.idempotency import METADATA as IDEMPOTENCY_KEY
+from canvas_demo.kernel.idempotency import checked_idempotency_key, set_idempotency_key
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.tokens import ServiceCredentials, TokenVerifier, current_token, set_caller
 from canvas_demo.kernel.trace import Trace, current_trace, set_trace
@@ -248,6 +250,8 @@ class _Guard(grpc.aio.ServerInterceptor):
         remaining = context.time_remaining()
         _deadline.set(time.monotonic() + remaining if remaining is not None else None)
         set_caller(None)
+        key = metadata.get(IDEMPOTENCY_KEY)
+        set_idempotency_key(None if key is None else checked_idempotency_key(key))
         access = access_of(method)
         if access == options_pb2.SERVICE:
             self._credentials.verify(_bearer(metadata, "service-authorization"))

@@ -45,6 +45,11 @@ def current_caller() -> Caller:
     return caller
 
 
+def caller_or_none() -> Caller | None:
+    """The caller of the request at hand, where somebody is signed in."""
+    return _caller.get()
+
+
 def current_token() -> str | None:
     """The caller's token, where there is a caller."""
     caller = _caller.get()

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
 from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.idempotency import Requests
 from canvas_demo.kernel.migrate import KERNEL_MIGRATIONS
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Channels
@@ -53,7 +54,9 @@ async def started(running: AsyncExitStack, settings: Settings) -> Any:
     channels = Channels(settings, "identity")
     running.push_async_callback(channels.close)
     pool = await running.enter_async_context(open_pool(settings, "identity"))
-    module = await running.enter_async_context(MODULE.start(Runtime(settings, pool, channels)))
+    module = await running.enter_async_context(
+        MODULE.start(Runtime(settings, pool, channels, Requests(pool, settings)))
+    )
     return module.services[0].servicer
 
 

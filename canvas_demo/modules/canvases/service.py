@@ -19,21 +19,36 @@ from canvas_demo.modules.canvases import domain
 from canvas_demo.modules.canvases.paging import page_of, token_after
 from canvas_demo.modules.canvases.store import CANVAS, Shown, list_canvases, show, show_past
 
+Change = (
+    pb.RenameCanvasRequest
+    | pb.ArchiveCanvasRequest
+    | pb.RestoreCanvasRequest
+    | pb.MoveItemRequest
+    | pb.ResizeItemRequest
+    | pb.ReorderItemRequest
+    | pb.EditNoteRequest
+    | pb.RemoveItemRequest
+)
+
 
 class CanvasesService(pb_grpc.CanvasesServicer):
     """Canvases of the caller's organisation; those of another do not exist here."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._pool = runtime.pool
+        self._requests = runtime.requests
         self._files = files_pb2_grpc.FilesStub(runtime.channels.to("files"))
 
     async def CreateCanvas(self, request: pb.CreateCanvasRequest, context: Any) -> pb.Canvas:
         caller = current_caller()
         canvas_id = new_id()
         command = domain.CreateCanvas(canvas_id, caller.organization_id, request.name, caller.user_id)
-        async with self._pool.connection() as connection:
+
+        async def create(connection: Connection) -> pb.Canvas:
             await execute(connection, CANVAS, canvas_id, caller.organization_id, command, datetime.now(UTC))
             return await _read(connection, canvas_id)
+
+        return await self._requests.once(request, pb.Canvas, create)
 
     async def ListCanvases(self, request: pb.ListCanvasesRequest, context: Any) -> pb.ListCanvasesResponse:
         page = page_of(request)
@@ -47,47 +62,48 @@ class CanvasesService(pb_grpc.CanvasesServicer):
             return await _read(connection, request.canvas_id, request.version)
 
     async def RenameCanvas(self, request: pb.RenameCanvasRequest, context: Any) -> pb.Canvas:
-        return await self._change(domain.RenameCanvas(request.canvas_id, request.name), request.expected_version)
+        return await self._change(request, domain.RenameCanvas(request.canvas_id, request.name))
 
     async def ArchiveCanvas(self, request: pb.ArchiveCanvasRequest, context: Any) -> pb.Canvas:
-        return await self._change(domain.ArchiveCanvas(request.canvas_id), request.expected_version)
+        return await self._change(request, domain.ArchiveCanvas(request.canvas_id))
 
     async def RestoreCanvas(self, request: pb.RestoreCanvasRequest, context: Any) -> pb.Canvas:
-        return await self._change(domain.RestoreCanvas(request.canvas_id), request.expected_version)
+        return await self._change(request, domain.RestoreCanvas(request.canvas_id))
 
     async def PlaceItem(self, request: pb.PlaceItemRequest, context: Any) -> pb.Canvas:
         item_id = checked_id(request.item_id, "item") if request.item_id else new_id()
-        file = await self._file(request.file_id) if request.file_id else None
-        at = (request.x, request.y)
-        place = domain.PlaceItem(request.canvas_id, item_id, request.file_id, *at, file, request.text)
-        return await self._change(place, request.expected_version)
+
+        async def place(connection: Connection) -> pb.Canvas:
+            file = await self._file(request.file_id) if request.file_id else None
+            at = (request.x, request.y)
+            command = domain.PlaceItem(request.canvas_id, item_id, request.file_id, *at, file, request.text)
+            return await _change(connection, command, request.expected_version)
+
+        return await self._requests.once(request, pb.Canvas, place)
 
     async def MoveItem(self, request: pb.MoveItemRequest, context: Any) -> pb.Canvas:
         move = domain.MoveItem(request.canvas_id, request.item_id, request.x, request.y)
-        return await self._change(move, request.expected_version)
+        return await self._change(request, move)
 
     async def ResizeItem(self, request: pb.ResizeItemRequest, context: Any) -> pb.Canvas:
         resize = domain.ResizeItem(request.canvas_id, request.item_id, request.width, request.height)
-        return await self._change(resize, request.expected_version)
+        return await self._change(request, resize)
 
     async def ReorderItem(self, request: pb.ReorderItemRequest, context: Any) -> pb.Canvas:
         reorder = domain.ReorderItem(request.canvas_id, request.item_id, request.layer)
-        return await self._change(reorder, request.expected_version)
+        return await self._change(request, reorder)
 
     async def EditNote(self, request: pb.EditNoteRequest, context: Any) -> pb.Canvas:
         edit = domain.EditNote(request.canvas_id, request.item_id, request.text)
-        return await self._change(edit, request.expected_version)
+        return await self._change(request, edit)
 
     async def RemoveItem(self, request: pb.RemoveItemRequest, context: Any) -> pb.Canvas:
-        return await self._change(domain.RemoveItem(request.canvas_id, request.item_id), request.expected_version)
+        return await self._change(request, domain.RemoveItem(request.canvas_id, request.item_id))
 
-    async def _change(self, command: domain.CanvasCommand, expected_version: int) -> pb.Canvas:
-        caller = current_caller()
-        canvas_id = checked_id(command.canvas_id, "canvas")
-        async with self._pool.connection() as connection:
-            now = datetime.now(UTC)
-            await execute(connection, CANVAS, canvas_id, caller.organization_id, command, now, expected_version)
-            return await _read(connection, canvas_id)
+    async def _change(self, request: Change, command: domain.CanvasCommand) -> pb.Canvas:
+        return await self._requests.once(
+            request, pb.Canvas, lambda connection: _change(connection, command, request.expected_version)
+        )
 
     async def _file(self, file_id: str) -> domain.File:
         """The file as its owner, the module files, lets the caller see it. Raises `Invalid`."""
@@ -112,6 +128,12 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
         async with self._pool.connection() as connection:
             await _read(connection, request.subject.partition("/")[2])
         return subjects_pb2.CheckSubjectResponse()
+
+
+async def _change(connection: Connection, command: domain.CanvasCommand, expected_version: int) -> pb.Canvas:
+    canvas_id, organization_id = checked_id(command.canvas_id, "canvas"), current_caller().organization_id
+    await execute(connection, CANVAS, canvas_id, organization_id, command, datetime.now(UTC), expected_version)
+    return await _read(connection, canvas_id)
 
 
 async def _read(connection: Connection, canvas_id: str, version: int = 0) -> pb.Canvas:

@@ -5,6 +5,7 @@ from typing import Any
 
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
 from canvas_demo.contracts.identity.v1 import identity_pb2_grpc as pb_grpc
+from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Invalid, NotFound, Unauthenticated
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service
@@ -23,6 +24,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         self._pool = runtime.pool
         self._passwords = passwords
         self._keys = keys
+        self._requests = runtime.requests
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         row = await self._find(request.username)
@@ -40,19 +42,24 @@ class IdentityService(pb_grpc.IdentityServicer):
         self, request: pb.RegisterOrganizationRequest, context: Any
     ) -> pb.RegisterOrganizationResponse:
         password_hash = await self._passwords.hash(checked_password(request.password))
-        async with self._pool.connection() as connection:
+
+        async def register(connection: Connection) -> pb.RegisterOrganizationResponse:
             organization, user = await register_organization(
                 connection, request.name, request.username, password_hash, datetime.now(UTC)
             )
-        return pb.RegisterOrganizationResponse(organization=_organization(organization), user=_user(user))
+            return pb.RegisterOrganizationResponse(organization=_organization(organization), user=_user(user))
+
+        return await self._requests.once(request, pb.RegisterOrganizationResponse, register)
 
     async def AddUser(self, request: pb.AddUserRequest, context: Any) -> pb.User:
         organization_id = current_caller().organization_id
         password_hash = await self._passwords.hash(checked_password(request.password))
-        async with self._pool.connection() as connection:
-            return _user(
-                await add_user(connection, organization_id, request.username, password_hash, datetime.now(UTC))
-            )
+
+        async def add(connection: Connection) -> pb.User:
+            now = datetime.now(UTC)
+            return _user(await add_user(connection, organization_id, request.username, password_hash, now))
+
+        return await self._requests.once(request, pb.User, add)
 
     async def GetMe(self, request: pb.GetMeRequest, context: Any) -> pb.GetMeResponse:
         caller = current_caller()

@@ -5,6 +5,7 @@ from typing import Any
 
 from canvas_demo.contracts.keys.v1 import keys_pb2 as pb
 from canvas_demo.contracts.keys.v1 import keys_pb2_grpc as pb_grpc
+from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import NotFound
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service
@@ -20,6 +21,7 @@ class KeysService(pb_grpc.KeysServicer):
 
     def __init__(self, runtime: Runtime, wrapper: KeyWrapper) -> None:
         self._pool = runtime.pool
+        self._requests = runtime.requests
         self._wrapper = wrapper
 
     async def GetDataKey(self, request: pb.GetDataKeyRequest, context: Any) -> pb.DataKey:
@@ -49,9 +51,12 @@ class KeysService(pb_grpc.KeysServicer):
 
     async def RotateKey(self, request: pb.RotateKeyRequest, context: Any) -> pb.KeyInfo:
         organization_id, now = current_caller().organization_id, datetime.now(UTC)
-        async with self._pool.connection() as connection:
+
+        async def rotate(connection: Connection) -> pb.KeyInfo:
             done = await change_keys(connection, self._wrapper, organization_id, RotateKey(organization_id), now)
-        return pb.KeyInfo(key_version=done.state.newest, created_at=rfc3339(now))
+            return pb.KeyInfo(key_version=done.state.newest, created_at=rfc3339(now))
+
+        return await self._requests.once(request, pb.KeyInfo, rotate)
 
     async def DestroyKey(self, request: pb.DestroyKeyRequest, context: Any) -> pb.DestroyKeyResponse:
         organization_id, now = current_caller().organization_id, datetime.now(UTC)
