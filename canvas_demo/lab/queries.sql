@@ -30,3 +30,17 @@ ORDER BY slot_name
 
 -- name: drop_slot
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active
+
+-- name: peek_changes
+-- What pgoutput says of everything committed since the slot's place; the slot stays there.
+SELECT lsn::text, xid::text::bigint, data
+FROM pg_logical_slot_peek_binary_changes(
+    %s, NULL, NULL, 'proto_version', '1', 'publication_names', %s, 'messages', 'true'
+)
+
+-- name: confirm_changes
+-- The same, and the slot moves on behind it.
+SELECT lsn::text, xid::text::bigint, data
+FROM pg_logical_slot_get_binary_changes(
+    %s, NULL, NULL, 'proto_version', '1', 'publication_names', %s, 'messages', 'true'
+)
