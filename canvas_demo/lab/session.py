@@ -19,7 +19,7 @@ from canvas_demo.lab.journey import Journey, gather
 from canvas_demo.lab.kafka import Kafka, Tail
 from canvas_demo.lab.records import Record, table_of
 from canvas_demo.lab.sockets import Socket
-from canvas_demo.lab.wal import Wal
+from canvas_demo.lab.wal import PUBLICATION, Wal
 from canvas_demo.stack import channel
 from canvas_demo.stack.files import locked
 
@@ -114,9 +114,9 @@ class Lab:
         """Follow a topic from its end as it is now, as one more consumer."""
         return self._opened.enter_context(self.kafka.tail(topic))
 
-    def wal(self) -> Wal:
+    def wal(self, publication: str = PUBLICATION) -> Wal:
         """The write-ahead log from here on, decoded by a temporary slot of the lab's own."""
-        return self._opened.enter_context(Wal(self.database))
+        return self._opened.enter_context(Wal(self.database, publication))
 
     def raw_cdc(self) -> RawCdc:
         """A second connector on the same publication, without the EventRouter: Debezium's envelopes as they are."""

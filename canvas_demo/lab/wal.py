@@ -90,9 +90,10 @@ class Decoder:
                 message.number("B")  # "N": a new row follows
                 return kind, table, dict(zip(columns, message.row(), strict=True))
             case "message":
-                message.number("B")  # whether it belongs to a transaction
+                transactional = bool(message.number("B") & 1)
                 message.number("Q")  # its lsn
-                return kind, "", {"prefix": message.text(), "content": message.block().decode(errors="replace")}
+                text, content = message.text(), message.block().decode(errors="replace")
+                return kind, "", {"prefix": text, "content": content, "transactional": transactional}
             case _:
                 return kind, "", {}
 
