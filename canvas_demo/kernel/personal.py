@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 
 def personal_fields(message: type[Message]) -> tuple[Path, ...]:
-    """The paths of the fields of a message, and of those in it, that are marked personal."""
+    """The paths of the fields of a message, and of those in it, that are marked personal: texts, and maps of texts."""
     return _personal_fields(message.DESCRIPTOR)
 
 
@@ -39,13 +39,13 @@ def _personal_fields(message: Any) -> tuple[Path, ...]:  # noqa: ANN401  (protob
 async def seal(
     payload: dict[str, Any], message: type[Message], keys: KeyRing, organization_id: str, event_id: str
 ) -> dict[str, Any]:
-    """``payload`` with what is personal sealed under the newest key. Raises `Gone` where there is none any more."""
-    fields = [(path, holder) for path in personal_fields(message) if (holder := _holder(payload, path))]
-    if not fields:
+    """``payload`` with what is personal sealed under the newest key. Raises `Rejected` where there is none any more."""
+    paths = [path for path in _paths_in(payload, message) if _holder(payload, path)]
+    if not paths:
         return payload
     version, sealer = await keys.newest(organization_id)
     sealed = deepcopy(payload)
-    for path, _ in fields:
+    for path in paths:
         holder = _holder(sealed, path) or {}
         text = sealer.seal(holder[path[-1]].encode(), _context(organization_id, event_id, path))
         holder[path[-1]] = f"{SEALED}{version}:{base64.urlsafe_b64encode(text).decode()}"
@@ -60,7 +60,7 @@ async def unseal(
     Raises `cryptography.exceptions.InvalidTag` where a sealed text is not what was stored there.
     """
     opened = payload
-    for path in personal_fields(message):
+    for path in _paths_in(payload, message):
         holder = _holder(payload, path)
         if holder is None or not holder[path[-1]].startswith(SEALED):
             continue
@@ -73,6 +73,15 @@ async def unseal(
             else f"destroyed-{event_id[-12:]}"
         )
     return opened
+
+
+def _paths_in(payload: dict[str, Any], message: type[Message]) -> list[Path]:
+    """The paths of all texts in ``payload`` that are personal: of a map, one for each of its entries."""
+    paths: list[Path] = []
+    for path in personal_fields(message):
+        found = (_holder(payload, path) or {}).get(path[-1])
+        paths += [(*path, key) for key in found] if isinstance(found, dict) else [path]
+    return paths
 
 
 def _holder(payload: dict[str, Any], path: Path) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!canvas_demo/files/v1/events.proto\x12\x14\x63\x61nvas_demo.files.v1\x1a#canvas_demo/kernel/v1/options.proto\"\xc4\x02\n\x15\x46ileDescriptorChanged\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x12\n\x04name\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x01\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12O\n\nattributes\x18\x08 \x03(\x0b\x32;.canvas_demo.files.v1.FileDescriptorChanged.AttributesEntry\x12\x12\n\ncreated_by\x18\t \x01(\t\x12\x13\n\x0bkey_version\x18\n \x01(\x05\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!canvas_demo/files/v1/events.proto\x12\x14\x63\x61nvas_demo.files.v1\x1a#canvas_demo/kernel/v1/options.proto\"\xca\x02\n\x15\x46ileDescriptorChanged\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x12\n\x04name\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x01\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12U\n\nattributes\x18\x08 \x03(\x0b\x32;.canvas_demo.files.v1.FileDescriptorChanged.AttributesEntryB\x04\xb0\xbb\x18\x01\x12\x12\n\ncreated_by\x18\t \x01(\t\x12\x13\n\x0bkey_version\x18\n \x01(\x05\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILEDESCRIPTORCHANGED_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_FILEDESCRIPTORCHANGED'].fields_by_name['name']._loaded_options = None
   _globals['_FILEDESCRIPTORCHANGED'].fields_by_name['name']._serialized_options = b'\260\273\030\001'
+  _globals['_FILEDESCRIPTORCHANGED'].fields_by_name['attributes']._loaded_options = None
+  _globals['_FILEDESCRIPTORCHANGED'].fields_by_name['attributes']._serialized_options = b'\260\273\030\001'
   _globals['_FILEDESCRIPTORCHANGED']._serialized_start=97
-  _globals['_FILEDESCRIPTORCHANGED']._serialized_end=421
-  _globals['_FILEDESCRIPTORCHANGED_ATTRIBUTESENTRY']._serialized_start=372
-  _globals['_FILEDESCRIPTORCHANGED_ATTRIBUTESENTRY']._serialized_end=421
+  _globals['_FILEDESCRIPTORCHANGED']._serialized_end=427
+  _globals['_FILEDESCRIPTORCHANGED_ATTRIBUTESENTRY']._serialized_start=378
+  _globals['_FILEDESCRIPTORCHANGED_ATTRIBUTESENTRY']._serialized_end=427
 # @@protoc_insertion_point(module_scope)
