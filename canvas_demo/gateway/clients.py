@@ -8,12 +8,14 @@ from fastapi import Depends, Request
 from canvas_demo.contracts.canvases.v1.canvases_pb2_grpc import CanvasesStub
 from canvas_demo.contracts.files.v1.files_pb2_grpc import FilesStub
 from canvas_demo.contracts.identity.v1.identity_pb2_grpc import IdentityStub
+from canvas_demo.contracts.keys.v1.keys_pb2_grpc import KeysStub
 from canvas_demo.kernel.rpc import Channels
 
 if TYPE_CHECKING:
     from canvas_demo.contracts.canvases.v1.canvases_pb2_grpc import CanvasesAsyncStub
     from canvas_demo.contracts.files.v1.files_pb2_grpc import FilesAsyncStub
     from canvas_demo.contracts.identity.v1.identity_pb2_grpc import IdentityAsyncStub
+    from canvas_demo.contracts.keys.v1.keys_pb2_grpc import KeysAsyncStub
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Clients:
 
     channels: Channels
     identity: "IdentityAsyncStub"
+    keys: "KeysAsyncStub"
     canvases: "CanvasesAsyncStub"
     files: "FilesAsyncStub"
 
@@ -31,6 +34,7 @@ def clients_over(channels: Channels) -> Clients:
     return Clients(
         channels,
         IdentityStub(channels.to("identity")),
+        KeysStub(channels.to("keys")),
         CanvasesStub(channels.to("canvases")),
         FilesStub(channels.to("files")),
     )

@@ -49,6 +49,13 @@ class Credentials(BaseModel):
     password: Password = Field(examples=["changeme"])
 
 
+class PasswordChange(BaseModel):
+    """The password until now, and from now on."""
+
+    current_password: Password
+    new_password: Password
+
+
 class NewOrganization(Credentials):
     """An organisation and its first user."""
 
@@ -103,6 +110,37 @@ class Session(BaseModel):
     token: str = Field(description="A JWT; send it as `Authorization: Bearer …`.")
     user: User
     expires_in: int = Field(description="Seconds until the token expires.")
+
+
+class Jwk(BaseModel):
+    """A public key (RFC 7517, RFC 8037)."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    kid: str = Field(description="The key's thumbprint (RFC 7638); a token's header names it.")
+    use: Literal["sig"]
+    alg: Literal["EdDSA"]
+
+
+class JwkSet(BaseModel):
+    """The keys that tokens are checked with."""
+
+    keys: list[Jwk]
+
+
+class OrganizationKey(BaseModel):
+    """A data key of an organisation; the key itself is shown to nobody."""
+
+    key_version: int
+    created_at: Timestamp
+
+
+class OrganizationKeys(BaseModel):
+    """What is known of an organisation's data keys."""
+
+    keys: list[OrganizationKey] = Field(description="Oldest first; what is stored now is encrypted under the last.")
+    destroyed: bool = Field(description="There are none any more, and there will be none.")
 
 
 class Registration(BaseModel):

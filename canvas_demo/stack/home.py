@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def load_settings(home: Path | None = None) -> Settings:
     known = {name: value for name, value in remembered.items() if name not in given.model_fields_set}
     if is_running(given.home):
         known.update(recall(given.home / "running.json").get("ports", {}))
+    if given.master_key_file:
+        given = given.model_copy(update={"master_key_file": absolute(given.master_key_file)})
     own = given.model_fields_set | {"home", "cache"}
     return Settings(**(given.model_dump(include=own) | known))
 
@@ -53,16 +56,30 @@ def prepare_home(settings: Settings) -> Settings:
             message = f"cannot make {folder}: {error.strerror}. Name another folder with CANVAS_DEMO_HOME."
             raise StackError(message) from error
     if not (settings.home / "secrets.json").exists():
-        made = {"secret": secrets.token_hex(32), "master_key": base64.b64encode(secrets.token_bytes(32)).decode()}
-        remember(settings.home / "secrets.json", made, mode=0o600)
+        remember(settings.home / "secrets.json", _new_secrets(settings), mode=0o600)
     return load_settings(settings.home)
+
+
+def _new_secrets(settings: Settings) -> dict[str, str]:
+    """The secrets of a home; a master key too, with a warning, where nobody has told one."""
+    made = {"secret": secrets.token_hex(32)}
+    if settings.master_key_file is None and not settings.master_key.get_secret_value():
+        made["master_key"] = base64.b64encode(secrets.token_bytes(32)).decode()
+        print(
+            f"Made a master key for the demo and wrote it to {settings.home / 'secrets.json'}: whoever reads that file "
+            "can read every organisation's data, and without it nobody can. Elsewhere, keep the key apart from the "
+            "data: CANVAS_DEMO_MASTER_KEY or CANVAS_DEMO_MASTER_KEY_FILE.",
+            file=sys.stderr,
+        )
+    return made
 
 
 def children_environment(settings: Settings) -> dict[str, str]:
     """The variables that tell a Python child of the stack the same settings."""
     plain = {name: str(getattr(settings, name)) for name in ("home", "cache", "host", *sorted(PORT_SETTINGS))}
     hidden = {name: getattr(settings, name).get_secret_value() for name in ("secret", "master_key")}
-    return {f"CANVAS_DEMO_{name.upper()}": value for name, value in {**plain, **hidden}.items()}
+    file = {"master_key_file": str(settings.master_key_file)} if settings.master_key_file else {}
+    return {f"CANVAS_DEMO_{name.upper()}": value for name, value in {**plain, **hidden, **file}.items()}
 
 
 def recall(path: Path) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from psycopg.rows import dict_row
 from canvas_demo.contracts.keys.v1 import keys_pb2 as pb
 from canvas_demo.contracts.keys.v1 import keys_pb2_grpc as pb_grpc
 from canvas_demo.kernel.database import open_pool
-from canvas_demo.kernel.errors import Gone, NotFound, Unauthenticated
+from canvas_demo.kernel.errors import NotFound, Rejected, Unauthenticated
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.kernel.settings import SettingError
 from canvas_demo.modules.keys.domain import CreateKey
 from canvas_demo.modules.keys.store import change_keys, check_master_key
 from canvas_demo.modules.keys.wrapping import KeyWrapper
 from tests.integration.kafka import headers, read_until
-from tests.integration.people import register
+from tests.integration.people import Person, register
 
 DEADLINE = 30.0
 
@@ -37,6 +37,10 @@ async def channels(stack: Any) -> AsyncIterator[Channels]:
 
 def keys(channels: Channels) -> Any:
     return pb_grpc.KeysStub(channels.to("keys"))
+
+
+def of(person: Person) -> pb.DestroyKeyRequest:
+    return pb.DestroyKeyRequest(organization_id=person.organization_id)
 
 
 async def data_key(channels: Channels, organization_id: str, key_version: int = 0) -> pb.DataKey:
@@ -155,11 +159,11 @@ async def test_destroyed_keys_are_gone_and_stay_gone(stack: Any, channels: Chann
     await data_key(channels, bob.organization_id)
     await ask(keys(channels).RotateKey(pb.RotateKeyRequest(), metadata=ada.metadata))
     for _ in range(2):
-        await ask(keys(channels).DestroyKey(pb.DestroyKeyRequest(), metadata=ada.metadata))
+        await ask(keys(channels).DestroyKey(of(ada), metadata=ada.metadata))
     for version in (0, 1, 2, 3):
-        with pytest.raises(Gone, match="destroyed"):
+        with pytest.raises(Rejected, match="destroyed"):
             await data_key(channels, ada.organization_id, version)
-    with pytest.raises(Gone):
+    with pytest.raises(Rejected):
         await ask(keys(channels).RotateKey(pb.RotateKeyRequest(), metadata=ada.metadata))
     assert rows(stack, "SELECT FROM data_key WHERE organization_id = %s", ada.organization_id) == []
     assert events_of(stack, ada.organization_id)[-1] == "OrganizationKeyDestroyed"
@@ -171,7 +175,7 @@ async def test_destroyed_keys_are_gone_and_stay_gone(stack: Any, channels: Chann
 
 async def test_that_keys_were_destroyed_is_published(stack: Any, channels: Channels) -> None:
     ada = await register(channels)
-    await ask(keys(channels).DestroyKey(pb.DestroyKeyRequest(), metadata=ada.metadata))
+    await ask(keys(channels).DestroyKey(of(ada), metadata=ada.metadata))
 
     def destroyed(record: Any) -> bool:
         mine = record.key().decode() == ada.organization_id
@@ -234,8 +238,8 @@ def test_the_tables_agree_with_the_events(stack: Any) -> None:
 async def test_writing_the_tables_anew_neither_loses_keys_nor_brings_any_back(stack: Any, channels: Channels) -> None:
     ada, bob = await register(channels), await register(channels)
     key = await data_key(channels, ada.organization_id)
-    await ask(keys(channels).DestroyKey(pb.DestroyKeyRequest(), metadata=bob.metadata))
+    await ask(keys(channels).DestroyKey(of(bob), metadata=bob.metadata))
     await asyncio.to_thread(stack.cli, "rebuild", "keys")
     assert await data_key(channels, ada.organization_id) == key
-    with pytest.raises(Gone):
+    with pytest.raises(Rejected):
         await data_key(channels, bob.organization_id)

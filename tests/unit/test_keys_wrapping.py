@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -66,3 +67,24 @@ def test_a_master_key_in_base64_does() -> None:
     text = SecretStr(base64.b64encode(b"k" * 32).decode())
     wrapped = KeyWrapper.of(Settings(master_key=text)).new_wrapped_key("o", 1)
     assert KeyWrapper(b"k" * 32).unwrap(wrapped, "o", 1)
+
+
+def test_a_master_key_in_a_file_does_too_and_wins(tmp_path: Path) -> None:
+    file = tmp_path / "master.key"
+    file.write_text(base64.b64encode(b"k" * 32).decode() + "\n")
+    other = SecretStr(base64.b64encode(b"o" * 32).decode())
+    wrapped = KeyWrapper.of(Settings(master_key=other, master_key_file=file)).new_wrapped_key("o", 1)
+    assert KeyWrapper(b"k" * 32).unwrap(wrapped, "o", 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "can't be read"), (b"", "empty"), (b"***", "is not base64"), (b"\xff", "can't be read")],
+)
+def test_a_file_without_a_key_is_told_by_its_name(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "master.key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingError, match=said) as refused:
+        KeyWrapper.of(Settings(master_key_file=file))
+    assert str(file) in str(refused.value)

@@ -92,3 +92,21 @@ def test_a_home_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("CANVAS_DEMO_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(StackError, match="CANVAS_DEMO_HOME"):
         home.prepare_home(home.load_settings())
+
+
+def test_a_master_key_is_made_once_and_that_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    home.prepare_home(home.load_settings())
+    assert "Made a master key for the demo" in capsys.readouterr().err
+    home.prepare_home(home.load_settings())
+    assert capsys.readouterr().err == ""
+
+
+def test_a_master_key_of_a_file_is_not_copied_into_the_home_and_reaches_the_stack_s_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CANVAS_DEMO_MASTER_KEY_FILE", "master.key")
+    settings = home.prepare_home(home.load_settings())
+    assert capsys.readouterr().err == ""
+    assert home.recall(settings.home / "secrets.json").keys() == {"secret"}
+    assert home.children_environment(settings)["CANVAS_DEMO_MASTER_KEY_FILE"] == str(tmp_path / "master.key")

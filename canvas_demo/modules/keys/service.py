@@ -6,7 +6,7 @@ from typing import Any
 from canvas_demo.contracts.keys.v1 import keys_pb2 as pb
 from canvas_demo.contracts.keys.v1 import keys_pb2_grpc as pb_grpc
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import NotFound
+from canvas_demo.kernel.errors import Invalid, NotFound
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service
 from canvas_demo.kernel.tokens import current_caller
@@ -60,6 +60,8 @@ class KeysService(pb_grpc.KeysServicer):
 
     async def DestroyKey(self, request: pb.DestroyKeyRequest, context: Any) -> pb.DestroyKeyResponse:
         organization_id, now = current_caller().organization_id, datetime.now(UTC)
+        if request.organization_id != organization_id:
+            raise Invalid("confirm", "must be the id of your organisation: what is destroyed can't come back")
         async with self._pool.connection() as connection:
             await change_keys(connection, self._wrapper, organization_id, DestroyKey(organization_id), now)
         return pb.DestroyKeyResponse()

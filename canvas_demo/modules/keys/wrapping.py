@@ -19,21 +19,19 @@ class KeyWrapper:
 
     @classmethod
     def of(cls, settings: Settings) -> "KeyWrapper":
-        """The wrapper under the setting ``master_key``. Raises `SettingError` where that is no key."""
-        text = settings.master_key.get_secret_value()
+        """The wrapper under ``master_key_file`` or ``master_key``. Raises `SettingError` where that is no key."""
+        name, text = _told(settings)
         if not text:
             raise SettingError(
-                "CANVAS_DEMO_MASTER_KEY is not set. `canvas-demo up` makes one and keeps it; elsewhere, make one with "
+                f"{name} is not set, or empty. `canvas-demo up` makes a key and keeps it; elsewhere, make one with "
                 f"`{MAKE_ONE}` and keep it safe: without it no file can be read again."
             )
         try:
             key = base64.b64decode(text, validate=True)
         except ValueError as error:
-            raise SettingError(f"CANVAS_DEMO_MASTER_KEY is not base64 ({error}). Make one with `{MAKE_ONE}`.") from None
+            raise SettingError(f"{name} is not base64 ({error}). Make one with `{MAKE_ONE}`.") from None
         if len(key) != KEY_BYTES:
-            raise SettingError(
-                f"CANVAS_DEMO_MASTER_KEY holds {len(key)} bytes; it must hold {KEY_BYTES}. Make one with `{MAKE_ONE}`."
-            )
+            raise SettingError(f"{name} holds {len(key)} bytes; it must hold {KEY_BYTES}. Make one with `{MAKE_ONE}`.")
         return cls(key)
 
     def new_wrapped_key(self, organization_id: str, key_version: int) -> bytes:
@@ -49,6 +47,17 @@ class KeyWrapper:
                 f"Data key {key_version} of organisation {organization_id} does not unwrap: CANVAS_DEMO_MASTER_KEY "
                 "is not the key that wrapped it, or the row was changed. Start with the former master key."
             ) from error
+
+
+def _told(settings: Settings) -> tuple[str, str]:
+    """Where the master key is from, for a person, and the key in base64."""
+    if settings.master_key_file is None:
+        return "CANVAS_DEMO_MASTER_KEY", settings.master_key.get_secret_value()
+    name = f"{settings.master_key_file} (CANVAS_DEMO_MASTER_KEY_FILE)"
+    try:
+        return name, settings.master_key_file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"The master key can't be read from {name}: {error}.") from error
 
 
 def _context(organization_id: str, key_version: int) -> str:

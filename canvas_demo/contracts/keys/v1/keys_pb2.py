@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61nvas_demo/keys/v1/keys.proto\x12\x13\x63\x61nvas_demo.keys.v1\x1a#canvas_demo/kernel/v1/options.proto\"A\n\x11GetDataKeyRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x13\n\x0bkey_version\x18\x02 \x01(\x05\"+\n\x07\x44\x61taKey\x12\x13\n\x0bkey_version\x18\x01 \x01(\x05\x12\x0b\n\x03key\x18\x02 \x01(\x0c\"\x11\n\x0fListKeysRequest\"Q\n\x10ListKeysResponse\x12*\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.canvas_demo.keys.v1.KeyInfo\x12\x11\n\tdestroyed\x18\x02 \x01(\x08\"2\n\x07KeyInfo\x12\x13\n\x0bkey_version\x18\x01 \x01(\x05\x12\x12\n\ncreated_at\x18\x02 \x01(\t\"\x12\n\x10RotateKeyRequest\"\x13\n\x11\x44\x65stroyKeyRequest\"\x14\n\x12\x44\x65stroyKeyResponse2\xea\x02\n\x04Keys\x12X\n\nGetDataKey\x12&.canvas_demo.keys.v1.GetDataKeyRequest\x1a\x1c.canvas_demo.keys.v1.DataKey\"\x04\xa8\xbb\x18\x02\x12W\n\x08ListKeys\x12$.canvas_demo.keys.v1.ListKeysRequest\x1a%.canvas_demo.keys.v1.ListKeysResponse\x12P\n\tRotateKey\x12%.canvas_demo.keys.v1.RotateKeyRequest\x1a\x1c.canvas_demo.keys.v1.KeyInfo\x12]\n\nDestroyKey\x12&.canvas_demo.keys.v1.DestroyKeyRequest\x1a\'.canvas_demo.keys.v1.DestroyKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61nvas_demo/keys/v1/keys.proto\x12\x13\x63\x61nvas_demo.keys.v1\x1a#canvas_demo/kernel/v1/options.proto\"A\n\x11GetDataKeyRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x13\n\x0bkey_version\x18\x02 \x01(\x05\"+\n\x07\x44\x61taKey\x12\x13\n\x0bkey_version\x18\x01 \x01(\x05\x12\x0b\n\x03key\x18\x02 \x01(\x0c\"\x11\n\x0fListKeysRequest\"Q\n\x10ListKeysResponse\x12*\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.canvas_demo.keys.v1.KeyInfo\x12\x11\n\tdestroyed\x18\x02 \x01(\x08\"2\n\x07KeyInfo\x12\x13\n\x0bkey_version\x18\x01 \x01(\x05\x12\x12\n\ncreated_at\x18\x02 \x01(\t\"\x12\n\x10RotateKeyRequest\",\n\x11\x44\x65stroyKeyRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65stroyKeyResponse2\xea\x02\n\x04Keys\x12X\n\nGetDataKey\x12&.canvas_demo.keys.v1.GetDataKeyRequest\x1a\x1c.canvas_demo.keys.v1.DataKey\"\x04\xa8\xbb\x18\x02\x12W\n\x08ListKeys\x12$.canvas_demo.keys.v1.ListKeysRequest\x1a%.canvas_demo.keys.v1.ListKeysResponse\x12P\n\tRotateKey\x12%.canvas_demo.keys.v1.RotateKeyRequest\x1a\x1c.canvas_demo.keys.v1.KeyInfo\x12]\n\nDestroyKey\x12&.canvas_demo.keys.v1.DestroyKeyRequest\x1a\'.canvas_demo.keys.v1.DestroyKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROTATEKEYREQUEST']._serialized_start=358
   _globals['_ROTATEKEYREQUEST']._serialized_end=376
   _globals['_DESTROYKEYREQUEST']._serialized_start=378
-  _globals['_DESTROYKEYREQUEST']._serialized_end=397
-  _globals['_DESTROYKEYRESPONSE']._serialized_start=399
-  _globals['_DESTROYKEYRESPONSE']._serialized_end=419
-  _globals['_KEYS']._serialized_start=422
-  _globals['_KEYS']._serialized_end=784
+  _globals['_DESTROYKEYREQUEST']._serialized_end=422
+  _globals['_DESTROYKEYRESPONSE']._serialized_start=424
+  _globals['_DESTROYKEYRESPONSE']._serialized_end=444
+  _globals['_KEYS']._serialized_start=447
+  _globals['_KEYS']._serialized_end=809
 # @@protoc_insertion_point(module_scope)

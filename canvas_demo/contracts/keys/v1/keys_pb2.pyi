@@ -147,12 +147,17 @@ Global___RotateKeyRequest: _TypeAlias = RotateKeyRequest  # noqa: Y015
 class DestroyKeyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The caller's organisation, as a sign that this is meant."""
     def __init__(
         self,
+        *,
+        organization_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
