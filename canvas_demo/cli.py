@@ -132,6 +132,15 @@ def rebuild(modules: Annotated[list[str], typer.Argument(help="Which.")]) -> Non
     _replay(modules, how)
 
 
+@app.command()
+def rotate_signing_key() -> None:
+    """Have a new key sign tokens; those that are out there hold as long as they would have."""
+    from canvas_demo.serve import rotate_signing_key as rotate
+    from canvas_demo.stack.home import load_settings
+
+    print(rotate(load_settings()))
+
+
 def _replay(modules: list[str], how: Any) -> None:  # noqa: ANN401  (its type would have to be imported)
     import asyncio
 

@@ -53,6 +53,18 @@ async def replay(
                 yield name, await how(pool, aggregate)
 
 
+def rotate_signing_key(settings: Settings) -> str:
+    """Have a new key that signs tokens; a line that says which and from when."""
+    from canvas_demo.modules.identity.rotation import SigningKeyTable  # noqa: PLC0415  (serves no other command)
+
+    async def rotate() -> str:
+        async with open_pool(settings, "identity") as pool:
+            key = await SigningKeyTable(pool, settings).rotate()
+            return f"Key {key.kid} signs from {key.signs_from.isoformat(timespec='seconds')}."
+
+    return asyncio.run(rotate())
+
+
 def run(settings: Settings, names: Sequence[str]) -> None:
     """Serve ``names`` (modules, and ``gateway``) until SIGTERM or SIGINT."""
     configure_logs(settings.log_level)
@@ -114,6 +126,8 @@ async def _web_server(settings: Settings, app: Any) -> AsyncIterator[None]:  # n
         ws_max_size=WEBSOCKET_FRAME,
         lifespan="off",
         access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         log_level="warning",
         timeout_graceful_shutdown=5,
     )

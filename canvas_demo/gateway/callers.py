@@ -3,11 +3,12 @@
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from canvas_demo.kernel.errors import Unauthenticated
 from canvas_demo.kernel.idempotency import METADATA, checked_idempotency_key
+from canvas_demo.kernel.rpc import CLIENT_ADDRESS
 
 COOKIE = "canvas_demo_token"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")  # RFC 6750, 2.1
@@ -59,3 +60,11 @@ async def idempotency_key(
 
 
 IdempotencyKey = Annotated[Metadata, Depends(idempotency_key)]
+
+
+async def client_address(request: Request) -> Metadata:
+    """The metadata that tells identity where a sign-in comes from; `Settings.trusted_proxies` says whom to believe."""
+    return ((CLIENT_ADDRESS, request.client.host),) if request.client else ()
+
+
+ClientAddress = Annotated[Metadata, Depends(client_address)]

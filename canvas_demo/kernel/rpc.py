@@ -1,8 +1,8 @@
 """gRPC between modules: servers that check who calls, channels that say who does.
 
 Over the wire: metadata ``authorization`` (the person's token), ``service-authorization`` (the
-calling module's credential), ``idempotency-key``, ``x-correlation-id``, ``x-causation-id`` and
-``traceparent``. An error is a status with `google.rpc.ErrorInfo` in its details (https://google.aip.dev/193).
+calling module's credential), ``idempotency-key``, ``x-client-address``, ``x-correlation-id``,
+``x-causation-id`` and ``traceparent``. An error is a status with `google.rpc.ErrorInfo` in its details (https://google.aip.dev/193).
 """
 
 import time
@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self, TypeVar
+from urllib.parse import unquote
 
 import grpc
 import psycopg
@@ -35,6 +36,7 @@ from canvas_demo.kernel.trace import Trace, current_trace, set_trace
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+CLIENT_ADDRESS = "x-client-address"
 DETAILS = "grpc-status-details-bin"
 DEADLINE = 10.0
 """Seconds that a call with one answer may take, where its caller has no shorter deadline."""
@@ -188,6 +190,22 @@ def access_of(method: str) -> int:
 def _bearer(metadata: dict[str, str], key: str) -> str:
     scheme, _, token = metadata.get(key, "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
+
+
+def client_address(context: grpc.aio.ServicerContext[Any, Any], credentials: ServiceCredentials) -> str:
+    """The address of whoever asks: as a module that forwards the call says, and its word alone counts; else the peer's.
+
+    In the metadata: ``x-client-address``.
+    """
+    metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    if address := metadata.get(CLIENT_ADDRESS):
+        try:
+            credentials.verify(_bearer(metadata, "service-authorization"))
+        except Unauthenticated:
+            log.info("a client address that no module tells", peer=context.peer())
+        else:
+            return address
+    return unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
 
 
 class _Guard(grpc.aio.ServerInterceptor):

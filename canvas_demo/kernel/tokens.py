@@ -1,5 +1,6 @@
 """Who is calling: tokens checked against identity's public keys, and the modules' own credentials."""
 
+import asyncio
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -7,31 +8,48 @@ from typing import Any
 
 import grpc
 import jwt
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
 from canvas_demo.kernel.errors import Unauthenticated
 from canvas_demo.kernel.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 ALGORITHM = "EdDSA"
+TOKEN_TYPE = "at+jwt"  # noqa: S105  (RFC 9068)
+SERVICE_TOKEN_TYPE = "service+jwt"  # noqa: S105
 ISSUER = "canvas-demo"
 AUDIENCE = "canvas-demo"
 SERVICE_AUDIENCE = "canvas-demo-services"
-CLAIMS = ["iss", "aud", "sub", "org", "name", "iat", "nbf", "exp", "jti"]
+HEADER = {"alg", "typ", "kid"}
+"""What a token's header holds, and nothing else: no key, no address of one, nothing critical."""
+CLAIMS = ["iss", "aud", "sub", "org", "name", "gen", "auth_time", "iat", "nbf", "exp", "jti"]
+NOT_VALID = "The token is not valid; sign in again."
 REFETCH_AFTER = 5.0
 """Seconds between two fetches of the JWK Set, however many unknown ``kid`` come in."""
+ENDED_KNOWN_FOR = 2.0
+"""Seconds after which the list of ended tokens is asked for again: how long one may yet be taken."""
+ENDED_WITHIN = 2.0
+"""Seconds that identity has to answer with the list."""
 SERVICE_LIFETIME = 600
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The person in whose name a request is made; ``expires_at`` in seconds since 1970."""
+    """The person in whose name a request is made; ``expires_at`` and ``signed_in_at`` in seconds since 1970.
+
+    ``generation`` says which tokens of the person end together.
+    """
 
     user_id: str
     username: str
     organization_id: str
     token: str = field(repr=False)
     expires_at: int
+    generation: int = 0
+    signed_in_at: int = 0
 
 
 _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -62,28 +80,65 @@ def set_caller(caller: Caller | None) -> None:
 
 
 class TokenVerifier:
-    """Checks tokens (RFC 7519) against identity's JWK Set, which is fetched when a ``kid`` is not known."""
+    """Checks tokens (RFC 7519) against identity's JWK Set, which is fetched when a ``kid`` is not known.
+
+    Tokens that ended before they expire are on a list that identity is asked for every
+    `ENDED_KNOWN_FOR` seconds; while it does not answer, the list stays as it was.
+    """
 
     def __init__(self, identity: grpc.aio.Channel) -> None:
         self._identity = identity_pb2_grpc.IdentityStub(identity)
         self._keys: dict[str, Any] = {}
         self._fetched_at = float("-inf")
+        self._ended: dict[str, int] | None = None
+        self._ended_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
         """The caller that ``token`` names. Raises `Unauthenticated`, in the same words whatever is wrong with it."""
         try:
-            kid = jwt.get_unverified_header(token).get("kid")
+            header = jwt.get_unverified_header(token)
+            if set(header) != HEADER or header["typ"] != TOKEN_TYPE:
+                raise Unauthenticated(NOT_VALID)
             claims = jwt.decode(
                 token,
-                await self._key(kid),
+                await self._key(header["kid"]),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 options={"require": CLAIMS},
             )
-            return Caller(claims["sub"], claims["name"], claims["org"], token, int(claims["exp"]))
         except (jwt.InvalidTokenError, KeyError) as error:
-            raise Unauthenticated("The token is not valid; sign in again.") from error
+            raise Unauthenticated(NOT_VALID) from error
+        caller = _caller_of(claims, token)
+        await self.learn_ended()
+        if not self.holds(caller):
+            raise Unauthenticated(NOT_VALID)
+        return caller
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether the caller's token has not ended, by the list as it is known."""
+        return caller.generation >= (self._ended or {}).get(caller.user_id, 0)
+
+    async def learn_ended(self) -> None:
+        """Have the list of ended tokens, not much older than `ENDED_KNOWN_FOR`, where identity answers."""
+        if time.monotonic() - self._ended_at <= ENDED_KNOWN_FOR:
+            return
+        if self._ended is not None and self._asking.locked():
+            return  # somebody asks already: the old list does meanwhile
+        async with self._asking:
+            if time.monotonic() - self._ended_at <= ENDED_KNOWN_FOR:
+                return
+            try:
+                request = identity_pb2.GetEndedTokensRequest()
+                answer = await self._identity.GetEndedTokens(request, timeout=ENDED_WITHIN)
+            except grpc.aio.AioRpcError as error:
+                if self._ended is None:
+                    raise
+                log.warning("ended tokens not known", error=error.details())
+            else:
+                self._ended = dict(answer.generations)
+            self._ended_at = time.monotonic()
 
     async def _key(self, kid: object) -> Any:  # noqa: ANN401  (PyJWT's key type depends on its algorithm)
         if kid not in self._keys and time.monotonic() - self._fetched_at > REFETCH_AFTER:
@@ -91,6 +146,17 @@ class TokenVerifier:
             self._keys = {key.key_id: key.key for key in jwt.PyJWKSet.from_json(answer.jwks).keys if key.key_id}
             self._fetched_at = time.monotonic()
         return self._keys[str(kid)]
+
+
+def _caller_of(claims: dict[str, Any], token: str) -> Caller:
+    """The caller that checked claims name. Raises `Unauthenticated` where one of them is not what it must be."""
+    subject, name, organization, generation, signed_in_at = (
+        claims[claim] for claim in ("sub", "name", "org", "gen", "auth_time")
+    )
+    texts_are_texts = all(isinstance(text, str) and text for text in (subject, name, organization))
+    if not texts_are_texts or not all(type(number) is int for number in (generation, signed_in_at)):
+        raise Unauthenticated(NOT_VALID)
+    return Caller(subject, name, organization, token, int(claims["exp"]), generation, signed_in_at)
 
 
 class ServiceCredentials:
@@ -107,15 +173,18 @@ class ServiceCredentials:
         """A credential that holds for some minutes yet."""
         now = time.time()
         if now >= self._renew_at:
-            claims = {"sub": self._module, "aud": SERVICE_AUDIENCE, "iat": int(now), "exp": int(now) + SERVICE_LIFETIME}
-            self._token = jwt.encode(claims, self._key, ALGORITHM)
+            claims = {"iss": self._module, "sub": self._module, "aud": SERVICE_AUDIENCE}
+            times = {"iat": int(now), "exp": int(now) + SERVICE_LIFETIME}
+            self._token = jwt.encode({**claims, **times}, self._key, ALGORITHM, {"typ": SERVICE_TOKEN_TYPE})
             self._renew_at = now + SERVICE_LIFETIME / 2
         return self._token
 
     def verify(self, token: str) -> str:
         """The module that ``token`` names. Raises `Unauthenticated`."""
         try:
-            options: Any = {"require": ["sub", "aud", "exp"]}
+            if jwt.get_unverified_header(token) != {"alg": ALGORITHM, "typ": SERVICE_TOKEN_TYPE}:
+                raise Unauthenticated("Only another module may call this.")
+            options: Any = {"require": ["iss", "sub", "aud", "iat", "exp"]}
             claims = jwt.decode(token, self._public, [ALGORITHM], audience=SERVICE_AUDIENCE, options=options)
             return str(claims["sub"])
         except jwt.InvalidTokenError as error:

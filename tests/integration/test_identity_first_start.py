@@ -19,7 +19,7 @@ from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.modules.identity import MODULE
-from canvas_demo.modules.identity.signing import open_signing_keys
+from canvas_demo.modules.identity.rotation import SigningKeyTable
 
 INSTANCES = 5
 
@@ -84,7 +84,7 @@ async def test_instances_that_want_a_signing_key_at_the_same_moment_make_one(
     fresh: Settings, running: AsyncExitStack
 ) -> None:
     pools = [await running.enter_async_context(open_pool(fresh, "identity")) for _ in range(INSTANCES)]
-    keys = await asyncio.gather(*(open_signing_keys(pool, fresh) for pool in pools))
+    keys = await asyncio.gather(*(SigningKeyTable(pool, fresh).current() for pool in pools))
     assert len({each.jwks for each in keys}) == 1
     assert rows(fresh, "SELECT count(*) FROM signing_key") == [(1,)]
 

@@ -24,6 +24,7 @@ class Person:
     token: str
     user: dict[str, Any]
     set_cookie: str = ""
+    password: str = ""
 
     def api(self) -> httpx.AsyncClient:
         """A client of the API that is signed in."""
@@ -51,7 +52,7 @@ async def someone(web: str) -> Person:
     async with api(web, {}) as http:
         (await http.post("/api/organizations", json={"name": name, **account})).raise_for_status()
         answer = (await http.post("/api/login", json=account)).raise_for_status()
-    return Person(web, answer.json()["token"], answer.json()["user"], answer.headers["set-cookie"])
+    return Person(web, answer.json()["token"], answer.json()["user"], answer.headers["set-cookie"], account["password"])
 
 
 @dataclass

@@ -1,10 +1,10 @@
 """Tokens as identity signs them, and as every module checks them."""
 
 import base64
-import hashlib
-import hmac
 import json
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,13 @@ import grpc
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
 from canvas_demo.kernel.errors import Unauthenticated
-from canvas_demo.kernel.tokens import TokenVerifier
+from canvas_demo.kernel.tokens import ENDED_KNOWN_FOR, TokenVerifier
 from canvas_demo.modules.identity.domain import User
 from canvas_demo.modules.identity.signing import TOKEN_LIFETIME, SigningKey, SigningKeys
+from tests.forged_tokens import FORGERIES, signed
 
 ADA = User("u", "o", "ada")
 WORDS = "The token is not valid; sign in again."
@@ -30,6 +30,13 @@ class Identity(identity_pb2_grpc.IdentityServicer):
     def __init__(self, keys: SigningKeys) -> None:
         self.keys = keys
         self.asked = 0
+        self.ended: dict[str, int] = {}
+        self.silent = False
+
+    async def GetEndedTokens(self, request: Any, context: Any) -> identity_pb2.GetEndedTokensResponse:
+        if self.silent:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not there")
+        return identity_pb2.GetEndedTokensResponse(generations=self.ended)
 
     async def GetJwks(self, request: Any, context: Any) -> identity_pb2.GetJwksResponse:
         self.asked += 1
@@ -62,11 +69,6 @@ def claims_of(token: str) -> dict[str, Any]:
     return claims
 
 
-def encoded(part: object) -> str:
-    text = part if isinstance(part, bytes) else json.dumps(part).encode()
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
-
-
 async def test_a_token_names_its_user_and_holds_for_its_lifetime(verifier: TokenVerifier, identity: Identity) -> None:
     now = datetime.now(UTC)
     token = identity.keys.token(ADA, now)
@@ -77,9 +79,9 @@ async def test_a_token_names_its_user_and_holds_for_its_lifetime(verifier: Token
 
 def test_a_token_bears_its_key_s_name_and_every_claim(identity: Identity, key: SigningKey) -> None:
     token = identity.keys.token(ADA, datetime.now(UTC))
-    assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "typ": "JWT", "kid": key.kid}
+    assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "typ": "at+jwt", "kid": key.kid}
     claims = claims_of(token)
-    assert set(claims) == {"iss", "aud", "sub", "org", "name", "iat", "nbf", "exp", "jti"}
+    assert set(claims) == {"iss", "aud", "sub", "org", "name", "gen", "auth_time", "iat", "nbf", "exp", "jti"}
     assert claims["jti"] != claims_of(identity.keys.token(ADA, datetime.now(UTC)))["jti"]
 
 
@@ -105,91 +107,14 @@ async def test_the_newest_key_signs_and_tokens_of_an_older_one_still_hold(
     verifier: TokenVerifier, identity: Identity, key: SigningKey
 ) -> None:
     old = identity.keys.token(ADA, datetime.now(UTC))
-    newer = SigningKey(Ed25519PrivateKey.generate())
+    newer = SigningKey(Ed25519PrivateKey.generate(), signs_from=datetime.now(UTC))
     identity.keys = SigningKeys([key, newer])
     new = identity.keys.token(ADA, datetime.now(UTC))
     assert jwt.get_unverified_header(new)["kid"] == newer.kid
     assert (await verifier.verify(old)).username == (await verifier.verify(new)).username == "ada"
 
 
-def without_algorithm(key: SigningKey, claims: dict[str, Any]) -> str:
-    return f"{encoded({'alg': 'none', 'typ': 'JWT', 'kid': key.kid})}.{encoded(claims)}."
-
-
-def signed_with_the_public_key_as_a_secret(key: SigningKey, claims: dict[str, Any]) -> str:
-    """What a verifier would take that lets the token choose the algorithm."""
-    secret = key.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    signed = f"{encoded({'alg': 'HS256', 'typ': 'JWT', 'kid': key.kid})}.{encoded(claims)}"
-    return f"{signed}.{encoded(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
-
-
-def signed_with_a_key_that_it_brings(key: SigningKey, claims: dict[str, Any]) -> str:
-    own = SigningKey(Ed25519PrivateKey.generate())
-    return jwt.encode(claims, own.private, "EdDSA", {"kid": key.kid, "jwk": {**own.jwk, "kid": key.kid}})
-
-
-def signed_with_a_key_that_it_brings_under_its_name(key: SigningKey, claims: dict[str, Any]) -> str:
-    own = SigningKey(Ed25519PrivateKey.generate())
-    return jwt.encode(claims, own.private, "EdDSA", {"kid": own.kid, "jwk": own.jwk})
-
-
-def of_an_unknown_key(key: SigningKey, claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, key.private, "EdDSA", {"kid": "unknown"})
-
-
-def of_no_key(key: SigningKey, claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, key.private, "EdDSA")
-
-
-def for_others(key: SigningKey, claims: dict[str, Any]) -> str:
-    return jwt.encode({**claims, "aud": "canvas-demo-services"}, key.private, "EdDSA", {"kid": key.kid})
-
-
-def from_others(key: SigningKey, claims: dict[str, Any]) -> str:
-    return jwt.encode({**claims, "iss": "somebody"}, key.private, "EdDSA", {"kid": key.kid})
-
-
-def expired(key: SigningKey, claims: dict[str, Any]) -> str:
-    return SigningKeys([key]).token(ADA, datetime.now(UTC) - TOKEN_LIFETIME - timedelta(seconds=1))
-
-
-def of_the_future(key: SigningKey, claims: dict[str, Any]) -> str:
-    return SigningKeys([key]).token(ADA, datetime.now(UTC) + timedelta(minutes=5))
-
-
-def of_no_organisation(key: SigningKey, claims: dict[str, Any]) -> str:
-    rest = {name: value for name, value in claims.items() if name != "org"}
-    return jwt.encode(rest, key.private, "EdDSA", {"kid": key.kid})
-
-
-def of_another_organisation(key: SigningKey, claims: dict[str, Any]) -> str:
-    """The claims changed, the signature kept."""
-    header, _, signature = jwt.encode(claims, key.private, "EdDSA", {"kid": key.kid}).split(".")
-    return f"{header}.{encoded({**claims, 'org': 'another'})}.{signature}"
-
-
-def no_token(key: SigningKey, claims: dict[str, Any]) -> str:
-    return "changeme"
-
-
-@pytest.mark.parametrize(
-    "forge",
-    [
-        without_algorithm,
-        signed_with_the_public_key_as_a_secret,
-        signed_with_a_key_that_it_brings,
-        signed_with_a_key_that_it_brings_under_its_name,
-        of_an_unknown_key,
-        of_no_key,
-        for_others,
-        from_others,
-        expired,
-        of_the_future,
-        of_no_organisation,
-        of_another_organisation,
-        no_token,
-    ],
-)
+@pytest.mark.parametrize("forge", FORGERIES)
 async def test_any_other_token_is_refused_in_the_same_words(
     verifier: TokenVerifier, identity: Identity, key: SigningKey, forge: Any
 ) -> None:
@@ -206,6 +131,56 @@ async def test_unknown_keys_do_not_make_a_verifier_ask_again_and_again(
     good = identity.keys.token(ADA, datetime.now(UTC))
     for number in range(20):
         with pytest.raises(Unauthenticated):
-            await verifier.verify(jwt.encode(claims_of(good), key.private, "EdDSA", {"kid": str(number)}))
+            await verifier.verify(signed(key, claims_of(good), kid=str(number)))
     await verifier.verify(good)
     assert identity.asked == 1
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("canvas_demo.kernel.tokens.time.monotonic", lambda: now + seconds)
+
+
+async def test_tokens_of_a_generation_that_ended_are_refused_once_the_list_is_asked_for_again(
+    verifier: TokenVerifier, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    old, new = identity.keys.token(ADA, now), identity.keys.token(replace(ADA, generation=1), now)
+    await verifier.verify(old)
+    identity.ended = {ADA.user_id: 1}
+    later(monkeypatch, ENDED_KNOWN_FOR + 0.1)
+    with pytest.raises(Unauthenticated, match=WORDS):
+        await verifier.verify(old)
+    assert (await verifier.verify(new)).generation == 1
+
+
+async def test_while_identity_is_silent_the_list_stays_and_without_any_list_no_token_holds(
+    verifier: TokenVerifier, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity.silent, identity.ended = True, {ADA.user_id: 1}
+    old = identity.keys.token(ADA, datetime.now(UTC))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await verifier.verify(old)
+    identity.silent = False
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(old)
+    identity.silent = True
+    later(monkeypatch, ENDED_KNOWN_FOR + 0.1)
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(old)
+
+
+def test_a_key_signs_when_its_time_has_come_and_retires_after_its_last_token() -> None:
+    now = datetime.now(UTC)
+    first, second = (SigningKey(Ed25519PrivateKey.generate(), signs_from=at) for at in (now - TOKEN_LIFETIME, now))
+    keys = SigningKeys([first, second])
+    moment = timedelta(seconds=1)
+    assert [keys.signer(now + by).kid for by in (-moment, moment)] == [first.kid, second.kid]
+    assert keys.signer(now - 2 * TOKEN_LIFETIME) is first
+    assert keys.retired(now + TOKEN_LIFETIME - moment) == []
+    assert keys.retired(now + TOKEN_LIFETIME + moment) == [first]
+
+
+def test_keys_in_line_are_shown_before_they_sign() -> None:
+    key = SigningKey(Ed25519PrivateKey.generate(), signs_from=datetime.now(UTC) + timedelta(hours=1))
+    assert key.kid in SigningKeys([key]).jwks

@@ -2,11 +2,14 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
-from canvas_demo.contracts.identity.v1.events_pb2 import OrganizationRegistered, UserAdded
-from canvas_demo.kernel.errors import AlreadyExists, Invalid
+from canvas_demo.contracts.identity.v1.events_pb2 import OrganizationRegistered, PasswordChanged, UserAdded
+from canvas_demo.kernel.errors import AlreadyExists, Invalid, NotFound
 from canvas_demo.kernel.values import checked_name
+
+UserEvent = UserAdded | PasswordChanged
 
 PASSWORD_LENGTH = range(8, 1001)
 """Characters that a password may have."""
@@ -22,11 +25,15 @@ class Organization:
 
 @dataclass(frozen=True)
 class User:
-    """The state of a user; their password is no part of it, since it is no part of any event."""
+    """The state of a user; their password is no part of it, since it is no part of any event.
+
+    Tokens of an earlier ``generation`` have ended.
+    """
 
     user_id: str
     organization_id: str
     username: str
+    generation: int = 0
 
 
 # --- commands ----------------------------------------------------------------------------------------------
@@ -45,6 +52,14 @@ class AddUser:
     username: str
 
 
+@dataclass(frozen=True)
+class ChangePassword:
+    """Whoever gives it has proved to be the user; the password itself is not told."""
+
+
+UserCommand = AddUser | ChangePassword
+
+
 # --- decisions ---------------------------------------------------------------------------------------------
 
 
@@ -57,12 +72,21 @@ def decide_organization(
     return [OrganizationRegistered(organization_id=command.organization_id, name=checked_name(command.name))]
 
 
-def decide_user(user: User | None, command: AddUser) -> Sequence[UserAdded]:
-    """The events that ``command`` leads to. Raises `Invalid` and `AlreadyExists`."""
-    if user is not None:
-        raise AlreadyExists(f"User {command.user_id} exists already.", field="user_id")
-    username = checked_username(command.username)
-    return [UserAdded(user_id=command.user_id, organization_id=command.organization_id, username=username)]
+def decide_user(user: User | None, command: UserCommand) -> Sequence[UserEvent]:
+    """The events that ``command`` leads to. Raises `Invalid`, `AlreadyExists` and `NotFound`."""
+    match command:
+        case AddUser(user_id, organization_id, username):
+            if user is not None:
+                raise AlreadyExists(f"User {user_id} exists already.", field="user_id")
+            name = checked_username(username)
+            return [UserAdded(user_id=user_id, organization_id=organization_id, username=name)]
+        case ChangePassword():
+            if user is None:
+                raise NotFound("There is no such user.")
+            of = {"user_id": user.user_id, "organization_id": user.organization_id}
+            return [PasswordChanged(**of, generation=user.generation + 1)]
+        case _:
+            assert_never(command)
 
 
 def checked_username(value: str) -> str:
@@ -72,14 +96,14 @@ def checked_username(value: str) -> str:
     return username
 
 
-def checked_password(value: str) -> str:
-    """``value``, fit for a new password. Raises `Invalid`."""
+def checked_password(value: str, field: str = "password") -> str:
+    """``value``, fit for a new password. Raises `Invalid` with ``field``."""
     if len(value) < PASSWORD_LENGTH.start:
-        raise Invalid("password", f"must have at least {PASSWORD_LENGTH.start} characters")
+        raise Invalid(field, f"must have at least {PASSWORD_LENGTH.start} characters")
     if len(value) not in PASSWORD_LENGTH:
-        raise Invalid("password", f"must have at most {PASSWORD_LENGTH[-1]} characters, has {len(value)}")
+        raise Invalid(field, f"must have at most {PASSWORD_LENGTH[-1]} characters, has {len(value)}")
     if "\0" in value:
-        raise Invalid("password", "must not hold the character NUL")
+        raise Invalid(field, "must not hold the character NUL")
     return value
 
 
@@ -91,6 +115,13 @@ def evolve_organization(organization: Organization | None, event: OrganizationRe
     return Organization(event.organization_id, event.name)
 
 
-def evolve_user(user: User | None, event: UserAdded) -> User:  # noqa: ARG001
+def evolve_user(user: User | None, event: UserEvent) -> User:
     """The user after ``event``."""
-    return User(event.user_id, event.organization_id, event.username)
+    match event:
+        case UserAdded():
+            return User(event.user_id, event.organization_id, event.username)
+        case PasswordChanged():
+            user = user or User(event.user_id, event.organization_id, "")
+            return replace(user, generation=event.generation)
+        case _:
+            assert_never(event)

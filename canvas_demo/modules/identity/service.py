@@ -5,38 +5,85 @@ from typing import Any
 
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
 from canvas_demo.contracts.identity.v1 import identity_pb2_grpc as pb_grpc
+from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Invalid, NotFound, Unauthenticated
 from canvas_demo.kernel.module import Runtime
-from canvas_demo.kernel.rpc import Service
-from canvas_demo.kernel.tokens import current_caller
-from canvas_demo.modules.identity.domain import Organization, User, checked_password, checked_username
+from canvas_demo.kernel.rpc import Service, client_address
+from canvas_demo.kernel.tokens import NOT_VALID, Caller, current_caller
+from canvas_demo.modules.identity.domain import (
+    ChangePassword,
+    Organization,
+    User,
+    checked_password,
+    checked_username,
+)
 from canvas_demo.modules.identity.passwords import Passwords
 from canvas_demo.modules.identity.registration import add_user, register_organization
-from canvas_demo.modules.identity.signing import TOKEN_LIFETIME, SigningKeys
-from canvas_demo.modules.identity.store import find_credential, load_organization, load_user, user_of
+from canvas_demo.modules.identity.rotation import SigningKeyTable
+from canvas_demo.modules.identity.signing import SESSION_LIFETIME, TOKEN_LIFETIME
+from canvas_demo.modules.identity.store import (
+    USER,
+    change_credential,
+    ended_tokens,
+    find_credential,
+    load_organization,
+    load_user,
+    lock_credential,
+    user_of,
+)
+from canvas_demo.modules.identity.throttle import Throttle
 
 
 class IdentityService(pb_grpc.IdentityServicer):
     """Who people are, and proof of it."""
 
-    def __init__(self, runtime: Runtime, passwords: Passwords, keys: SigningKeys) -> None:
+    def __init__(self, runtime: Runtime, passwords: Passwords, keys: SigningKeyTable) -> None:
         self._pool = runtime.pool
+        self._credentials = runtime.channels.credentials
         self._passwords = passwords
         self._keys = keys
+        self._throttle = Throttle(runtime.pool, runtime.settings)
         self._requests = runtime.requests
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
+        address, now = client_address(context, self._credentials), datetime.now(UTC)
+        await self._throttle.count(request.username, address, now)
         row = await self._find(request.username)
         matches = await self._passwords.match(row["password_hash"] if row else None, request.password)
         if row is None or not matches:
             raise Unauthenticated("Wrong username or password.")
-        user = user_of(row)
-        return pb.LoginResponse(
-            token=self._keys.token(user, datetime.now(UTC)),
-            user=_user(user),
-            expires_in=int(TOKEN_LIFETIME.total_seconds()),
-        )
+        await self._throttle.take_back(request.username, address)
+        return await self._session(user_of(row), now)
+
+    async def RefreshToken(self, request: pb.RefreshTokenRequest, context: Any) -> pb.LoginResponse:
+        caller = current_caller()
+        async with self._pool.connection() as connection:
+            user = await _user_behind(connection, caller)
+        now, signed_in_at = datetime.now(UTC), datetime.fromtimestamp(caller.signed_in_at, UTC)
+        if signed_in_at + SESSION_LIFETIME < now:
+            raise Unauthenticated("The password was given too long ago; sign in again.")
+        return await self._session(user, now, signed_in_at)
+
+    async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> pb.LoginResponse:
+        caller, now = current_caller(), datetime.now(UTC)
+        password_hash = await self._passwords.hash(checked_password(request.new_password, "new_password"))
+        address = client_address(context, self._credentials)
+        await self._throttle.count(caller.username, address, now)
+
+        async def change(connection: Connection) -> pb.LoginResponse:
+            known = await lock_credential(connection, caller.user_id)
+            await _user_behind(connection, caller)
+            if not await self._passwords.match(known, request.current_password):
+                raise Invalid("current_password", "is not your password")
+            await change_credential(connection, caller.user_id, password_hash)
+            command = ChangePassword()
+            changed = await execute(connection, USER, caller.user_id, caller.organization_id, command, now)
+            return await self._session(changed.state, now)
+
+        answer = await self._requests.once(request, pb.LoginResponse, change)
+        await self._throttle.take_back(caller.username, address)
+        return answer
 
     async def RegisterOrganization(
         self, request: pb.RegisterOrganizationRequest, context: Any
@@ -71,7 +118,20 @@ class IdentityService(pb_grpc.IdentityServicer):
         return pb.GetMeResponse(user=_user(user), organization=_organization(organization))
 
     async def GetJwks(self, request: pb.GetJwksRequest, context: Any) -> pb.GetJwksResponse:
-        return pb.GetJwksResponse(jwks=self._keys.jwks)
+        return pb.GetJwksResponse(jwks=(await self._keys.current()).jwks)
+
+    async def GetEndedTokens(self, request: pb.GetEndedTokensRequest, context: Any) -> pb.GetEndedTokensResponse:
+        async with self._pool.connection() as connection:
+            ended = await ended_tokens(connection, datetime.now(UTC) - TOKEN_LIFETIME)
+        return pb.GetEndedTokensResponse(generations=ended)
+
+    async def _session(self, user: User, now: datetime, signed_in_at: datetime | None = None) -> pb.LoginResponse:
+        keys = await self._keys.current()
+        return pb.LoginResponse(
+            token=keys.token(user, now, signed_in_at),
+            user=_user(user),
+            expires_in=int(TOKEN_LIFETIME.total_seconds()),
+        )
 
     async def _find(self, username: str) -> dict[str, Any] | None:
         """The user who signs in; what can't be a username is nobody's."""
@@ -83,6 +143,14 @@ class IdentityService(pb_grpc.IdentityServicer):
             return await find_credential(connection, name)
 
 
+async def _user_behind(connection: Connection, caller: Caller) -> User:
+    """The user, of whom this very token holds now. Raises `Unauthenticated`."""
+    user = (await load_user(connection, caller.user_id)).state
+    if user is None or user.generation != caller.generation:
+        raise Unauthenticated(NOT_VALID)
+    return user
+
+
 def _user(user: User) -> pb.User:
     return pb.User(id=user.user_id, username=user.username, organization_id=user.organization_id)
 
@@ -91,7 +159,7 @@ def _organization(organization: Organization) -> pb.Organization:
     return pb.Organization(id=organization.organization_id, name=organization.name)
 
 
-def services(runtime: Runtime, passwords: Passwords, keys: SigningKeys) -> list[Service]:
+def services(runtime: Runtime, passwords: Passwords, keys: SigningKeyTable) -> list[Service]:
     """What identity answers."""
     servicer = IdentityService(runtime, passwords, keys)
     return [Service(pb_grpc.add_IdentityServicer_to_server, servicer, "canvas_demo.identity.v1.Identity")]

@@ -1,27 +1,26 @@
-"""The keys that sign tokens: Ed25519, kept encrypted, shown as a JWK Set."""
+"""Tokens, and the keys that sign them: Ed25519, shown as a JWK Set."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import jwt
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from jwt.utils import base64url_encode
 
-from canvas_demo.kernel.database import Pool
-from canvas_demo.kernel.sealing import Sealer
-from canvas_demo.kernel.settings import SettingError, Settings
-from canvas_demo.kernel.tokens import ALGORITHM, AUDIENCE, ISSUER
+from canvas_demo.kernel.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.modules.identity.domain import User
-from canvas_demo.modules.identity.store import QUERIES
 
 TOKEN_LIFETIME = timedelta(hours=8)
+SESSION_LIFETIME = timedelta(days=30)
+"""How long tokens may be refreshed after the password was given."""
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,10 @@ class SigningKey:
     """A key and what is told of it: ``jwk`` is its public half (RFC 8037), which bears ``kid``."""
 
     private: Ed25519PrivateKey = field(repr=False)
+    created_at: datetime = LONG_AGO
+    signs_from: datetime = LONG_AGO
 
-    @property
+    @cached_property
     def jwk(self) -> dict[str, str]:
         """The public key as a JSON Web Key."""
         public: dict[str, str] = OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
@@ -43,14 +44,26 @@ class SigningKey:
 
 
 class SigningKeys:
-    """The keys in memory: the newest signs, tokens of any of them can be checked."""
+    """The keys in memory: the newest whose time has come signs, tokens of any of them can be checked."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
-        self._newest = keys[-1]
+        self.keys = sorted(keys, key=lambda key: key.signs_from)
         self.jwks = json.dumps({"keys": [key.jwk for key in keys]})
 
-    def token(self, user: User, now: datetime) -> str:
-        """A token (RFC 7519) that says who the user is, for `TOKEN_LIFETIME`."""
+    def signer(self, now: datetime) -> SigningKey:
+        """The key that signs now; where none's time has come, the one whose comes next."""
+        return next((key for key in reversed(self.keys) if key.signs_from <= now), self.keys[0])
+
+    def retired(self, now: datetime) -> list[SigningKey]:
+        """Keys whose last token has expired: their successors have signed for longer than a token holds."""
+        pairs = zip(self.keys, self.keys[1:], strict=False)
+        return [key for key, successor in pairs if successor.signs_from + TOKEN_LIFETIME < now]
+
+    def token(self, user: User, now: datetime, signed_in_at: datetime | None = None) -> str:
+        """A token (RFC 7519, RFC 9068) that says who the user is, for `TOKEN_LIFETIME`.
+
+        ``signed_in_at``: when the password was given, where that is not now.
+        """
         issued_at = int(now.timestamp())
         claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -58,40 +71,15 @@ class SigningKeys:
             "sub": user.user_id,
             "org": user.organization_id,
             "name": user.username,
+            "gen": user.generation,
+            "auth_time": int(signed_in_at.timestamp()) if signed_in_at else issued_at,
             "iat": issued_at,
             "nbf": issued_at,
             "exp": issued_at + int(TOKEN_LIFETIME.total_seconds()),
             "jti": new_id(),
         }
-        return jwt.encode(claims, self._newest.private, ALGORITHM, {"kid": self._newest.kid})
-
-
-async def open_signing_keys(pool: Pool, settings: Settings) -> SigningKeys:
-    """The keys of the table; of several instances that start at once, one makes the first key."""
-    sealer = Sealer(bytes.fromhex(settings.derived_secret("identity/signing-keys")))
-    async with pool.connection() as connection:
-        await connection.execute(QUERIES["lock_signing_keys"])
-        rows = await (await connection.execute(QUERIES["load_signing_keys"])).fetchall()
-        if rows:
-            return SigningKeys([_open(sealer, row["kid"], row["private_key"]) for row in rows])
-        key = SigningKey(Ed25519PrivateKey.generate())
-        sealed = sealer.seal(key.private.private_bytes_raw(), _context(key.kid))
-        await connection.execute(QUERIES["insert_signing_key"], [key.kid, sealed, datetime.now(UTC)])
-        return SigningKeys([key])
-
-
-def _open(sealer: Sealer, kid: str, sealed: bytes) -> SigningKey:
-    try:
-        return SigningKey(Ed25519PrivateKey.from_private_bytes(sealer.open(sealed, _context(kid))))
-    except InvalidTag as error:
-        raise SettingError(
-            f"Signing key {kid} does not open: CANVAS_DEMO_SECRET is not the one that it was encrypted under. "
-            "Start with the former secret, or delete the row from identity.signing_key and have everyone sign in again."
-        ) from error
-
-
-def _context(kid: str) -> str:
-    return f"identity/signing-keys/{kid}"
+        key = self.signer(now)
+        return jwt.encode(claims, key.private, ALGORITHM, {"kid": key.kid, "typ": TOKEN_TYPE})
 
 
 def _thumbprint(jwk: dict[str, str]) -> str:

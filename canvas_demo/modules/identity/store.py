@@ -72,9 +72,26 @@ async def insert_credential(connection: Connection, user_id: str, password_hash:
     await connection.execute(QUERIES["insert_credential"], [user_id, password_hash, now])
 
 
+async def lock_credential(connection: Connection, user_id: str) -> str | None:
+    """The hash of the user's password, if there is one; it stays the same until the transaction ends."""
+    row = await (await connection.execute(QUERIES["lock_credential"], [user_id])).fetchone()
+    return row["password_hash"] if row else None
+
+
+async def change_credential(connection: Connection, user_id: str, password_hash: str) -> None:
+    """Another password for the user."""
+    await connection.execute(QUERIES["change_credential"], [password_hash, user_id])
+
+
+async def ended_tokens(connection: Connection, since: datetime) -> dict[str, int]:
+    """Users who ended tokens after ``since``: the lowest generation of theirs that holds."""
+    cursor = await connection.execute(QUERIES["ended_tokens"], [since])
+    return {row["user_id"]: row["generation"] for row in await cursor.fetchall()}
+
+
 def user_of(row: dict[str, Any]) -> User:
     """The user that a row tells of."""
-    return User(row["user_id"], row["organization_id"], row["username"])
+    return User(row["user_id"], row["organization_id"], row["username"], row["generation"])
 
 
 ORGANIZATION = Aggregate(
@@ -89,7 +106,7 @@ ORGANIZATION = Aggregate(
 
 USER = Aggregate(
     type="user",
-    events=EventTypes([events_pb2.UserAdded]),
+    events=EventTypes([events_pb2.UserAdded, events_pb2.PasswordChanged]),
     decide=decide_user,
     evolve=evolve_user,
     load=load_user,

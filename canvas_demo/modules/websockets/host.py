@@ -54,6 +54,10 @@ class Host:
         live = self._live.get(connection_id)
         return None if live is None or live.ended.done() else live
 
+    def all_live(self) -> list[Live]:
+        """The sockets that are here."""
+        return list(self._live.values())
+
     # --- what happens to sockets ---------------------------------------------------------------------------
 
     async def connect(self, caller: Caller) -> Live:

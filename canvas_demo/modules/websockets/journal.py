@@ -16,7 +16,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from canvas_demo.kernel.database import Connection, Pool
-from canvas_demo.kernel.errors import Conflict, Unavailable
+from canvas_demo.kernel.errors import DomainError, Unavailable
 from canvas_demo.kernel.trace import Trace, set_trace
 from canvas_demo.modules.websockets.store import QUERIES
 
@@ -78,15 +78,15 @@ class Journal:
         """Commit a batch; where one of its entries can't be stored, the others are committed without it."""
         try:
             await self._transact(batch)
-        except (Conflict, psycopg.DataError, psycopg.IntegrityError) as error:
+        except (Unavailable, psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("journal not written", host=self._name, entries=len(batch), error=str(error))
+            await _fail(batch, Unavailable("The event could not be stored; try again."))
+        except (DomainError, psycopg.DataError, psycopg.IntegrityError) as error:
             if len(batch) == 1:
                 await _fail(batch, error)
             else:
                 for entry in batch:
                     await self._write([entry])
-        except (Unavailable, psycopg.OperationalError, PoolTimeout) as error:
-            log.warning("journal not written", host=self._name, entries=len(batch), error=str(error))
-            await _fail(batch, Unavailable("The event could not be stored; try again."))
         except Exception as error:
             log.exception("journal failed", host=self._name, entries=len(batch))
             await _fail(batch, error)

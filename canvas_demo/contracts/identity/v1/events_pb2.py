@@ -25,17 +25,21 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$canvas_demo/identity/v1/events.proto\x12\x17\x63\x61nvas_demo.identity.v1\x1a#canvas_demo/kernel/v1/options.proto\"?\n\x16OrganizationRegistered\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"M\n\tUserAdded\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x16\n\x08username\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$canvas_demo/identity/v1/events.proto\x12\x17\x63\x61nvas_demo.identity.v1\x1a#canvas_demo/kernel/v1/options.proto\"E\n\x16OrganizationRegistered\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"M\n\tUserAdded\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x16\n\x08username\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"O\n\x0fPasswordChanged\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'canvas_demo.identity.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORGANIZATIONREGISTERED'].fields_by_name['name']._loaded_options = None
+  _globals['_ORGANIZATIONREGISTERED'].fields_by_name['name']._serialized_options = b'\260\273\030\001'
   _globals['_USERADDED'].fields_by_name['username']._loaded_options = None
   _globals['_USERADDED'].fields_by_name['username']._serialized_options = b'\260\273\030\001'
   _globals['_ORGANIZATIONREGISTERED']._serialized_start=102
-  _globals['_ORGANIZATIONREGISTERED']._serialized_end=165
-  _globals['_USERADDED']._serialized_start=167
-  _globals['_USERADDED']._serialized_end=244
+  _globals['_ORGANIZATIONREGISTERED']._serialized_end=171
+  _globals['_USERADDED']._serialized_start=173
+  _globals['_USERADDED']._serialized_end=250
+  _globals['_PASSWORDCHANGED']._serialized_start=252
+  _globals['_PASSWORDCHANGED']._serialized_end=331
 # @@protoc_insertion_point(module_scope)

@@ -25,19 +25,23 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&canvas_demo/identity/v1/identity.proto\x12\x17\x63\x61nvas_demo.identity.v1\x1a#canvas_demo/kernel/v1/options.proto\"=\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\"(\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"2\n\x0cLoginRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"_\n\rLoginResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12+\n\x04user\x18\x02 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\"O\n\x1bRegisterOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\"\x88\x01\n\x1cRegisterOrganizationResponse\x12;\n\x0corganization\x18\x01 \x01(\x0b\x32%.canvas_demo.identity.v1.Organization\x12+\n\x04user\x18\x02 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\"4\n\x0e\x41\x64\x64UserRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"\x0e\n\x0cGetMeRequest\"y\n\rGetMeResponse\x12+\n\x04user\x18\x01 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\x12;\n\x0corganization\x18\x02 \x01(\x0b\x32%.canvas_demo.identity.v1.Organization\"\x10\n\x0eGetJwksRequest\"\x1f\n\x0fGetJwksResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t2\x83\x04\n\x08Identity\x12\\\n\x05Login\x12%.canvas_demo.identity.v1.LoginRequest\x1a&.canvas_demo.identity.v1.LoginResponse\"\x04\xa8\xbb\x18\x01\x12\x89\x01\n\x14RegisterOrganization\x12\x34.canvas_demo.identity.v1.RegisterOrganizationRequest\x1a\x35.canvas_demo.identity.v1.RegisterOrganizationResponse\"\x04\xa8\xbb\x18\x01\x12Q\n\x07\x41\x64\x64User\x12\'.canvas_demo.identity.v1.AddUserRequest\x1a\x1d.canvas_demo.identity.v1.User\x12V\n\x05GetMe\x12%.canvas_demo.identity.v1.GetMeRequest\x1a&.canvas_demo.identity.v1.GetMeResponse\x12\x62\n\x07GetJwks\x12\'.canvas_demo.identity.v1.GetJwksRequest\x1a(.canvas_demo.identity.v1.GetJwksResponse\"\x04\xa8\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&canvas_demo/identity/v1/identity.proto\x12\x17\x63\x61nvas_demo.identity.v1\x1a#canvas_demo/kernel/v1/options.proto\"=\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\"(\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"2\n\x0cLoginRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"_\n\rLoginResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12+\n\x04user\x18\x02 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\"O\n\x1bRegisterOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\"\x88\x01\n\x1cRegisterOrganizationResponse\x12;\n\x0corganization\x18\x01 \x01(\x0b\x32%.canvas_demo.identity.v1.Organization\x12+\n\x04user\x18\x02 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\"4\n\x0e\x41\x64\x64UserRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"\x15\n\x13RefreshTokenRequest\"G\n\x15\x43hangePasswordRequest\x12\x18\n\x10\x63urrent_password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"\x0e\n\x0cGetMeRequest\"y\n\rGetMeResponse\x12+\n\x04user\x18\x01 \x01(\x0b\x32\x1d.canvas_demo.identity.v1.User\x12;\n\x0corganization\x18\x02 \x01(\x0b\x32%.canvas_demo.identity.v1.Organization\"\x10\n\x0eGetJwksRequest\"\x1f\n\x0fGetJwksResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\"\x17\n\x15GetEndedTokensRequest\"\xa3\x01\n\x16GetEndedTokensResponse\x12U\n\x0bgenerations\x18\x01 \x03(\x0b\x32@.canvas_demo.identity.v1.GetEndedTokensResponse.GenerationsEntry\x1a\x32\n\x10GenerationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x32\xcc\x06\n\x08Identity\x12\\\n\x05Login\x12%.canvas_demo.identity.v1.LoginRequest\x1a&.canvas_demo.identity.v1.LoginResponse\"\x04\xa8\xbb\x18\x01\x12\x89\x01\n\x14RegisterOrganization\x12\x34.canvas_demo.identity.v1.RegisterOrganizationRequest\x1a\x35.canvas_demo.identity.v1.RegisterOrganizationResponse\"\x04\xa8\xbb\x18\x01\x12Q\n\x07\x41\x64\x64User\x12\'.canvas_demo.identity.v1.AddUserRequest\x1a\x1d.canvas_demo.identity.v1.User\x12\x64\n\x0cRefreshToken\x12,.canvas_demo.identity.v1.RefreshTokenRequest\x1a&.canvas_demo.identity.v1.LoginResponse\x12h\n\x0e\x43hangePassword\x12..canvas_demo.identity.v1.ChangePasswordRequest\x1a&.canvas_demo.identity.v1.LoginResponse\x12V\n\x05GetMe\x12%.canvas_demo.identity.v1.GetMeRequest\x1a&.canvas_demo.identity.v1.GetMeResponse\x12\x62\n\x07GetJwks\x12\'.canvas_demo.identity.v1.GetJwksRequest\x1a(.canvas_demo.identity.v1.GetJwksResponse\"\x04\xa8\xbb\x18\x01\x12w\n\x0eGetEndedTokens\x12..canvas_demo.identity.v1.GetEndedTokensRequest\x1a/.canvas_demo.identity.v1.GetEndedTokensResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'canvas_demo.identity.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETENDEDTOKENSRESPONSE_GENERATIONSENTRY']._loaded_options = None
+  _globals['_GETENDEDTOKENSRESPONSE_GENERATIONSENTRY']._serialized_options = b'8\001'
   _globals['_IDENTITY'].methods_by_name['Login']._loaded_options = None
   _globals['_IDENTITY'].methods_by_name['Login']._serialized_options = b'\250\273\030\001'
   _globals['_IDENTITY'].methods_by_name['RegisterOrganization']._loaded_options = None
   _globals['_IDENTITY'].methods_by_name['RegisterOrganization']._serialized_options = b'\250\273\030\001'
   _globals['_IDENTITY'].methods_by_name['GetJwks']._loaded_options = None
   _globals['_IDENTITY'].methods_by_name['GetJwks']._serialized_options = b'\250\273\030\001'
+  _globals['_IDENTITY'].methods_by_name['GetEndedTokens']._loaded_options = None
+  _globals['_IDENTITY'].methods_by_name['GetEndedTokens']._serialized_options = b'\250\273\030\002'
   _globals['_USER']._serialized_start=104
   _globals['_USER']._serialized_end=165
   _globals['_ORGANIZATION']._serialized_start=167
@@ -52,14 +56,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERORGANIZATIONRESPONSE']._serialized_end=576
   _globals['_ADDUSERREQUEST']._serialized_start=578
   _globals['_ADDUSERREQUEST']._serialized_end=630
-  _globals['_GETMEREQUEST']._serialized_start=632
-  _globals['_GETMEREQUEST']._serialized_end=646
-  _globals['_GETMERESPONSE']._serialized_start=648
-  _globals['_GETMERESPONSE']._serialized_end=769
-  _globals['_GETJWKSREQUEST']._serialized_start=771
-  _globals['_GETJWKSREQUEST']._serialized_end=787
-  _globals['_GETJWKSRESPONSE']._serialized_start=789
-  _globals['_GETJWKSRESPONSE']._serialized_end=820
-  _globals['_IDENTITY']._serialized_start=823
-  _globals['_IDENTITY']._serialized_end=1338
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=632
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=653
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=655
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=726
+  _globals['_GETMEREQUEST']._serialized_start=728
+  _globals['_GETMEREQUEST']._serialized_end=742
+  _globals['_GETMERESPONSE']._serialized_start=744
+  _globals['_GETMERESPONSE']._serialized_end=865
+  _globals['_GETJWKSREQUEST']._serialized_start=867
+  _globals['_GETJWKSREQUEST']._serialized_end=883
+  _globals['_GETJWKSRESPONSE']._serialized_start=885
+  _globals['_GETJWKSRESPONSE']._serialized_end=916
+  _globals['_GETENDEDTOKENSREQUEST']._serialized_start=918
+  _globals['_GETENDEDTOKENSREQUEST']._serialized_end=941
+  _globals['_GETENDEDTOKENSRESPONSE']._serialized_start=944
+  _globals['_GETENDEDTOKENSRESPONSE']._serialized_end=1107
+  _globals['_GETENDEDTOKENSRESPONSE_GENERATIONSENTRY']._serialized_start=1057
+  _globals['_GETENDEDTOKENSRESPONSE_GENERATIONSENTRY']._serialized_end=1107
+  _globals['_IDENTITY']._serialized_start=1110
+  _globals['_IDENTITY']._serialized_end=1954
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,16 @@ class IdentityStub:
                 request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.AddUserRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.User.FromString,
                 _registered_method=True)
+        self.RefreshToken = channel.unary_unary(
+                '/canvas_demo.identity.v1.Identity/RefreshToken',
+                request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.RefreshTokenRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/canvas_demo.identity.v1.Identity/ChangePassword',
+                request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.FromString,
+                _registered_method=True)
         self.GetMe = channel.unary_unary(
                 '/canvas_demo.identity.v1.Identity/GetMe',
                 request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetMeRequest.SerializeToString,
@@ -59,13 +69,19 @@ class IdentityStub:
                 request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksResponse.FromString,
                 _registered_method=True)
+        self.GetEndedTokens = channel.unary_unary(
+                '/canvas_demo.identity.v1.Identity/GetEndedTokens',
+                request_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Login(self, request, context):
-        """UNAUTHENTICATED for an unknown name and for a wrong password alike.
+        """UNAUTHENTICATED for an unknown name and for a wrong password alike. RESOURCE_EXHAUSTED where the
+        account or the address had too many failures lately; that counts for names that nobody has too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +101,20 @@ class IdentityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefreshToken(self, request, context):
+        """A token that holds from now on, for one that still holds; for 30 days after the password was given.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Another password for the caller. Every token from before ends; the answer holds a new one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMe(self, request, context):
         """Who the caller is.
         """
@@ -94,6 +124,13 @@ class IdentityServicer:
 
     def GetJwks(self, request, context):
         """The public keys of tokens, as a JWK Set (RFC 7517).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEndedTokens(self, request, context):
+        """Which tokens ended before they expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,6 +154,16 @@ def add_IdentityServicer_to_server(servicer, server):
                     request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.AddUserRequest.FromString,
                     response_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.User.SerializeToString,
             ),
+            'RefreshToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshToken,
+                    request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.RefreshTokenRequest.FromString,
+                    response_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.SerializeToString,
+            ),
             'GetMe': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMe,
                     request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetMeRequest.FromString,
@@ -126,6 +173,11 @@ def add_IdentityServicer_to_server(servicer, server):
                     servicer.GetJwks,
                     request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksRequest.FromString,
                     response_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksResponse.SerializeToString,
+            ),
+            'GetEndedTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEndedTokens,
+                    request_deserializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensRequest.FromString,
+                    response_serializer=canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -220,6 +272,60 @@ class Identity:
             _registered_method=True)
 
     @staticmethod
+    def RefreshToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.identity.v1.Identity/RefreshToken',
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.RefreshTokenRequest.SerializeToString,
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.identity.v1.Identity/ChangePassword',
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.ChangePasswordRequest.SerializeToString,
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetMe(request,
             target,
             options=(),
@@ -263,6 +369,33 @@ class Identity:
             '/canvas_demo.identity.v1.Identity/GetJwks',
             canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksRequest.SerializeToString,
             canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetJwksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEndedTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.identity.v1.Identity/GetEndedTokens',
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensRequest.SerializeToString,
+            canvas__demo_dot_identity_dot_v1_dot_identity__pb2.GetEndedTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

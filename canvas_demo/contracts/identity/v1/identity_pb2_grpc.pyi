@@ -32,29 +32,45 @@ class IdentityStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityAsyncStub: ...
     Login: _grpc.UnaryUnaryMultiCallable[_identity_pb2.LoginRequest, _identity_pb2.LoginResponse]
-    """UNAUTHENTICATED for an unknown name and for a wrong password alike."""
+    """UNAUTHENTICATED for an unknown name and for a wrong password alike. RESOURCE_EXHAUSTED where the
+    account or the address had too many failures lately; that counts for names that nobody has too.
+    """
     RegisterOrganization: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganizationRequest, _identity_pb2.RegisterOrganizationResponse]
     """A new organisation with its first user. ALREADY_EXISTS when the username is taken."""
     AddUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AddUserRequest, _identity_pb2.User]
     """A user more in the caller's organisation. ALREADY_EXISTS when the username is taken."""
+    RefreshToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RefreshTokenRequest, _identity_pb2.LoginResponse]
+    """A token that holds from now on, for one that still holds; for 30 days after the password was given."""
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.LoginResponse]
+    """Another password for the caller. Every token from before ends; the answer holds a new one."""
     GetMe: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetMeRequest, _identity_pb2.GetMeResponse]
     """Who the caller is."""
     GetJwks: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]
     """The public keys of tokens, as a JWK Set (RFC 7517)."""
+    GetEndedTokens: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetEndedTokensRequest, _identity_pb2.GetEndedTokensResponse]
+    """Which tokens ended before they expired."""
 
 @_typing.type_check_only
 class IdentityAsyncStub(IdentityStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Login: _aio.UnaryUnaryMultiCallable[_identity_pb2.LoginRequest, _identity_pb2.LoginResponse]  # type: ignore[assignment]
-    """UNAUTHENTICATED for an unknown name and for a wrong password alike."""
+    """UNAUTHENTICATED for an unknown name and for a wrong password alike. RESOURCE_EXHAUSTED where the
+    account or the address had too many failures lately; that counts for names that nobody has too.
+    """
     RegisterOrganization: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganizationRequest, _identity_pb2.RegisterOrganizationResponse]  # type: ignore[assignment]
     """A new organisation with its first user. ALREADY_EXISTS when the username is taken."""
     AddUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.AddUserRequest, _identity_pb2.User]  # type: ignore[assignment]
     """A user more in the caller's organisation. ALREADY_EXISTS when the username is taken."""
+    RefreshToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.RefreshTokenRequest, _identity_pb2.LoginResponse]  # type: ignore[assignment]
+    """A token that holds from now on, for one that still holds; for 30 days after the password was given."""
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.LoginResponse]  # type: ignore[assignment]
+    """Another password for the caller. Every token from before ends; the answer holds a new one."""
     GetMe: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetMeRequest, _identity_pb2.GetMeResponse]  # type: ignore[assignment]
     """Who the caller is."""
     GetJwks: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]  # type: ignore[assignment]
     """The public keys of tokens, as a JWK Set (RFC 7517)."""
+    GetEndedTokens: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetEndedTokensRequest, _identity_pb2.GetEndedTokensResponse]  # type: ignore[assignment]
+    """Which tokens ended before they expired."""
 
 class IdentityServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -63,7 +79,9 @@ class IdentityServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.LoginResponse, _abc.Awaitable[_identity_pb2.LoginResponse]]:
-        """UNAUTHENTICATED for an unknown name and for a wrong password alike."""
+        """UNAUTHENTICATED for an unknown name and for a wrong password alike. RESOURCE_EXHAUSTED where the
+        account or the address had too many failures lately; that counts for names that nobody has too.
+        """
 
     @_abc_1.abstractmethod
     def RegisterOrganization(
@@ -82,6 +100,22 @@ class IdentityServicer(metaclass=_abc_1.ABCMeta):
         """A user more in the caller's organisation. ALREADY_EXISTS when the username is taken."""
 
     @_abc_1.abstractmethod
+    def RefreshToken(
+        self,
+        request: _identity_pb2.RefreshTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.LoginResponse, _abc.Awaitable[_identity_pb2.LoginResponse]]:
+        """A token that holds from now on, for one that still holds; for 30 days after the password was given."""
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _identity_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.LoginResponse, _abc.Awaitable[_identity_pb2.LoginResponse]]:
+        """Another password for the caller. Every token from before ends; the answer holds a new one."""
+
+    @_abc_1.abstractmethod
     def GetMe(
         self,
         request: _identity_pb2.GetMeRequest,
@@ -96,5 +130,13 @@ class IdentityServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.GetJwksResponse, _abc.Awaitable[_identity_pb2.GetJwksResponse]]:
         """The public keys of tokens, as a JWK Set (RFC 7517)."""
+
+    @_abc_1.abstractmethod
+    def GetEndedTokens(
+        self,
+        request: _identity_pb2.GetEndedTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GetEndedTokensResponse, _abc.Awaitable[_identity_pb2.GetEndedTokensResponse]]:
+        """Which tokens ended before they expired."""
 
 def add_IdentityServicer_to_server(servicer: IdentityServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
