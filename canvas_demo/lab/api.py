@@ -35,6 +35,10 @@ class Api:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._web_url})"
 
+    def session(self) -> httpx.Client:
+        """A client of one's own, for a thread of one's own; close it."""
+        return httpx.Client(base_url=self._web_url, headers=self._http.headers, timeout=SECONDS, trust_env=False)
+
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Any call, with the options of `httpx.Client.request`; an error is an answer like any other."""
         return self._http.request(method, path, **options)

@@ -1,18 +1,20 @@
-"""What Debezium reads, before the EventRouter makes an event's record of it.
+"""Debezium connectors of a notebook's own.
 
-The EventRouter rewrites inside Kafka Connect, so the envelope of an event is on no topic of the
-stack. The lab places a second connector: a slot of its own, the same publication, no transforms. The
-connector, its slot and its topics are removed at the end, also those of a session that was killed.
+The stack's EventRouter rewrites inside Kafka Connect, so the envelope of an event is on no topic of the
+stack. The lab places a second connector: a slot of its own, the same publication (or that of a scratch
+schema), no transforms, or the EventRouter with other options. The connector, its slot and its topics
+are removed at the end, also those of a session that was killed.
 """
 
 import atexit
 import fcntl
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import pandas as pd
@@ -20,7 +22,7 @@ import pandas as pd
 from canvas_demo.lab.checks import until
 from canvas_demo.lab.connectors import ConnectError, ConnectRest
 from canvas_demo.lab.database import QUERIES, Database
-from canvas_demo.lab.kafka import SLACK, Kafka
+from canvas_demo.lab.kafka import COLUMNS, SLACK, Kafka
 from canvas_demo.lab.records import Record
 
 NAME = "canvas-demo-lab-"
@@ -30,29 +32,44 @@ KEPT = ("database.", "connector.class", "tasks.max", "plugin.name", "publication
 """Settings of the stack's own connector that the second one shares, by how they begin."""
 
 
-def config_of(own: dict[str, str], number: str) -> dict[str, str]:
-    """The second connector's configuration, made of the stack's ``own``."""
-    shared = {name: value for name, value in own.items() if name.startswith(KEPT)}
-    return shared | {
-        "topic.prefix": NAME + number,
-        "slot.name": SLOT + number,
-        "poll.interval.ms": "2",
-        "producer.override.linger.ms": "0",
-        "topic.creation.default.partitions": "1",
-        "topic.creation.default.replication.factor": "1",
-        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "key.converter.schemas.enable": "false",
-        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "value.converter.schemas.enable": "false",
+ROUTER = ("predicates", "transforms", "tombstones.on.delete", "key.converter", "value.converter", "header.converter")
+"""Those that make events of row changes."""
+JSON = {
+    f"{part}.converter{name}": value
+    for part in ("key", "value")
+    for name, value in (("", "org.apache.kafka.connect.json.JsonConverter"), (".schemas.enable", "false"))
+}
+
+
+def config_of(own: Mapping[str, str], number: str, *, router: bool = False) -> dict[str, str]:
+    """The second connector's configuration, made of the stack's ``own``; with its EventRouter, or without."""
+    kept = KEPT + ROUTER if router else KEPT
+    shared = {name: value for name, value in own.items() if name.startswith(kept)}
+    routing = {
+        "predicates.event.pattern": f"{NAME}{number}\\..*",
+        "transforms.outbox.route.topic.replacement": f"{NAME}{number}.${{routedByValue}}",
     }
+    return (
+        shared
+        | (routing if router else JSON)
+        | {
+            "topic.prefix": NAME + number,
+            "slot.name": SLOT + number,
+            "poll.interval.ms": "2",
+            "producer.override.linger.ms": "0",
+            "topic.creation.default.partitions": "1",
+            "topic.creation.default.replication.factor": "1",
+        }
+    )
 
 
 class RawCdc:
     """The second connector, until `close`, or the end of a ``with`` block, or of the process."""
 
-    def __init__(self, number: str, kafka: Kafka, ending: ExitStack) -> None:
+    def __init__(self, number: str, lab: "CdcLab", ending: ExitStack) -> None:
         self.number = number
-        self._kafka = kafka
+        self.name, self.slot = NAME + number, SLOT + number
+        self._connect, self._kafka = lab.connect, lab.kafka
         self._ending = ending
 
     def __repr__(self) -> str:
@@ -68,9 +85,28 @@ class RawCdc:
         """Remove the connector, its slot and its topics; a second time does nothing."""
         self._ending.close()
 
+    @property
+    def config(self) -> Record:
+        """Its configuration."""
+        return self._connect.config(self.name)
+
+    def change(self, **settings: str | None) -> Record:
+        """Change options, ``transforms__outbox__…="…"``; its configuration as it was. Returns when its task runs."""
+        return self._connect.change(self.name, **settings)
+
+    def topics(self) -> pd.DataFrame:
+        """The topics that it has made, by partition."""
+        return self._kafka.topics(f"{self.name}.")
+
+    def records(self, of: str = "") -> pd.DataFrame:
+        """The records that it has made, of the topic that ends with ``of`` where it is given."""
+        names = sorted(set(self.topics()["topic"]))
+        found = [self._kafka.records(name) for name in names if name.removeprefix(f"{self.name}.").endswith(of)]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
+
     def topic(self, module: str) -> str:
-        """Where the envelopes of a module's outbox are."""
-        return f"{NAME}{self.number}.{module}.outbox"
+        """Where the envelopes of the outbox of a module, or of a scratch schema, are."""
+        return f"{self.name}.{module}.outbox"
 
     def envelope(self, module: str, event_id: str, *, since: datetime) -> Record:
         """What Debezium says of the row of an event, once it has; ``since``: when it happened. Raises `NotYet`."""
@@ -101,20 +137,30 @@ class CdcLab:
     database: Database
     folder: Path
 
-    def start(self, like: str = "outbox") -> RawCdc:
-        """A second connector, made of the configuration of the connector ``like``; it runs when this returns."""
+    def start(
+        self,
+        like: str = "outbox",
+        *,
+        router: bool = False,
+        options: Mapping[str, str | None] = MappingProxyType({}),
+    ) -> RawCdc:
+        """A second connector, made of the configuration of the connector ``like``; it runs when this returns.
+
+        ``options`` win over what it is made of; None takes one away.
+        """
         self.remove_leftovers()
         number = secrets.token_hex(4)
         with ExitStack() as starting:
             starting.enter_context(self._held(number))
             starting.callback(self._remove, number)
-            config = config_of(self.connect.config(like), number)
+            made = {**config_of(self.connect.config(like), number, router=router), **options}
+            config = {name: value for name, value in made.items() if value is not None}
             until(lambda: self._placed(number, config), f"connector {NAME}{number} is placed", SECONDS, every=0.2)
             until(lambda: self._streams(number), f"connector {NAME}{number} runs", SECONDS, every=0.1)
             ending = starting.pop_all()
         atexit.register(ending.close)
         ending.callback(atexit.unregister, ending.close)
-        return RawCdc(number, self.kafka, ending)
+        return RawCdc(number, self, ending)
 
     def remove_leftovers(self) -> list[str]:
         """Remove what sessions have left that no longer live; their numbers."""

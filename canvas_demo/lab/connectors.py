@@ -1,13 +1,16 @@
 """Kafka Connect's REST."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pandas as pd
 
+from canvas_demo.lab.checks import until
 from canvas_demo.lab.records import Record
 
 SECONDS = 30.0
+CHANGE_SECONDS = 90.0
 
 
 class ConnectError(Exception):
@@ -53,6 +56,52 @@ class ConnectRest:
     def place(self, name: str, config: dict[str, str]) -> None:
         """Make a connector, or change it."""
         self.call("PUT", f"/connectors/{name}/config", config)
+
+    def change(self, name: str, **settings: str | None) -> Record:
+        """Place a connector with some settings changed; the whole configuration as it was before.
+
+        A dot in a setting's name is written as two underscores: ``poll__interval__ms="500"``; or give a dict
+        with ``**{"poll.interval.ms": "500"}``. None takes a setting away. Returns when its task, made anew,
+        runs; Connect's own word for that is stale at first.
+        """
+        before = self.config(name)
+        wanted = dict(before)
+        for key, value in settings.items():
+            wanted.pop(key.replace("__", "."), None)
+            if value is not None:
+                wanted[key.replace("__", ".")] = str(value)
+        self.replace(name, wanted)
+        return before
+
+    def replace(self, name: str, config: Mapping[str, str]) -> None:
+        """Place a whole configuration, and wait until its task runs. Raises `NotYet`, `ConnectError`."""
+        if dict(config) == self.config(name):
+            return
+        until(
+            lambda: self._agreed("PUT", f"/connectors/{name}/config", dict(config)),
+            f"Connect takes the configuration of {name}",
+            CHANGE_SECONDS,
+        )
+        restart = f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
+        until(lambda: self._agreed("POST", restart), f"Connect restarts what failed of {name}", CHANGE_SECONDS)
+        until(lambda: self._task_has(name, config), f"{name} has a task of its new configuration", CHANGE_SECONDS)
+        until(lambda: self.runs(name), f"{name} runs", CHANGE_SECONDS, every=0.1)
+
+    def _agreed(self, method: str, path: str, body: dict[str, str] | None = None) -> bool:
+        """Whether Connect did it; it refuses with 409 while it balances its work anew."""
+        try:
+            self.call(method, path, body)
+        except ConnectError as error:
+            if "answers 409" in str(error):
+                return False
+            raise
+        return True
+
+    def _task_has(self, name: str, config: Mapping[str, str]) -> bool:
+        tasks = self.call("GET", f"/connectors/{name}/tasks")
+        return bool(tasks) and all(
+            task["config"].get(key) == value for task in tasks for key, value in config.items() if key != "name"
+        )
 
     def runs(self, name: str) -> bool:
         """Whether its task is RUNNING. Raises `ConnectError` with the reason where it FAILED."""

@@ -23,6 +23,11 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self._url.rpartition('@')[2]})"
 
+    @property
+    def url(self) -> str:
+        """The libpq URL, password and all: for a program of one's own, not for showing."""
+        return self._url
+
     def connection(self) -> psycopg.Connection:
         """A connection for whoever wants to hold a transaction open; close it."""
         return psycopg.connect(self._url, connect_timeout=CONNECT_SECONDS)

@@ -107,6 +107,11 @@ class Kafka:
     def __repr__(self) -> str:
         return f"Kafka({self._bootstrap})"
 
+    @property
+    def bootstrap(self) -> str:
+        """Where clients begin."""
+        return self._bootstrap
+
     # --- what there is -------------------------------------------------------------------------------------
 
     def topics(self, prefix: str = "canvas-demo.") -> pd.DataFrame:
@@ -128,7 +133,7 @@ class Kafka:
 
         An offset of None: the group has committed none there yet.
         """
-        admin = self._admin()
+        admin = self.admin()
         ids = [group.group_id for group in admin.list_consumer_groups(request_timeout=SECONDS).result().valid or []]
         described = admin.describe_consumer_groups(ids) if ids else {}
         rows = [
@@ -141,14 +146,51 @@ class Kafka:
         frame = pd.DataFrame(rows, columns=["group", "topic", "partition", "member"])
         return self._with_positions(admin, frame.sort_values(["group", "topic", "partition"], ignore_index=True))
 
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has. Raises KafkaException for one that there is not."""
+        with self._consumer() as consumer:
+            return len(list(_of(consumer.list_topics(topic, timeout=SECONDS).topics[topic])))
+
+    def groups(self) -> pd.DataFrame:
+        """The consumer groups: state, members, and how far each is behind, in records over all its partitions."""
+        admin = self.admin()
+        listed = admin.list_consumer_groups(request_timeout=SECONDS).result().valid or []
+        ids = sorted(group.group_id for group in listed)
+        described = admin.describe_consumer_groups(ids) if ids else {}
+        ends = self._ends()
+        rows = []
+        for id_ in ids:
+            group, offsets = described[id_].result(), self._committed(admin, id_)
+            lag = sum(max(0, ends.get(place, offset) - offset) for place, offset in offsets.items())
+            rows.append((id_, group.state.name, len(group.members), lag))
+        return pd.DataFrame(rows, columns=["group", "state", "members", "lag"])
+
+    def positions(self, group: str, topic: str) -> pd.DataFrame:
+        """By partition: the offset that a group has committed (None: none yet), the next record's, the lag."""
+        committed, ends = self._committed(self.admin(), group), self.topics(topic)
+        rows = []
+        for row in ends[ends["topic"] == topic].itertuples():
+            offset = committed.get((topic, row.partition))
+            rows.append((row.partition, offset, row.next, row.next - (row.first if offset is None else offset)))
+        frame = pd.DataFrame(rows, columns=["partition", "committed", "next", "lag"])
+        return frame.astype({"committed": "Int64"})
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        return {(row.topic, row.partition): row.next for row in self.topics("").itertuples()}
+
+    @staticmethod
+    def _committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
+        """What a group has committed, by topic and partition."""
+        found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+        return {(each.topic, each.partition): each.offset for each in found.topic_partitions if each.offset >= 0}
+
     def _with_positions(self, admin: AdminClient, frame: pd.DataFrame) -> pd.DataFrame:
-        committed: dict[tuple[str, str, int], int | None] = {}
-        for group in frame["group"].unique():
-            asked = [ConsumerGroupTopicPartitions(group)]
-            for future in admin.list_consumer_group_offsets(asked).values():
-                for place in future.result().topic_partitions:
-                    committed[group, place.topic, place.partition] = place.offset if place.offset >= 0 else None
-        ends = {(row.topic, row.partition): row.next for row in self.topics("").itertuples()}
+        committed = {
+            (group, *place): offset
+            for group in frame["group"].unique()
+            for place, offset in self._committed(admin, group).items()
+        }
+        ends = self._ends()
         rows = list(frame.itertuples())
         frame["committed"] = [committed.get((row.group, row.topic, row.partition)) for row in rows]
         frame["lag"] = [
@@ -233,14 +275,36 @@ class Kafka:
 
     def delete_topics(self, prefix: str) -> list[str]:
         """Delete the topics that begin with ``prefix``; their names."""
-        admin = self._admin()
+        admin = self.admin()
         names = [name for name in admin.list_topics(timeout=SECONDS).topics if name.startswith(prefix)]
         for deleted in admin.delete_topics(names, operation_timeout=SECONDS).values() if names else ():
             deleted.result()
         return names
 
-    def _admin(self) -> AdminClient:
+    def admin(self) -> AdminClient:
+        """The client library's own administrator."""
         return AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 2})
+
+    def delete_group(self, group: str) -> None:
+        """Forget a consumer group's offsets; its members have left."""
+        admin = self.admin()
+        admin.delete_consumer_groups([group])[group].result()
+
+    def group_consumer(self, group: str) -> Consumer:
+        """A member of a group, from the first record on, that commits only what it is told to."""
+        return Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": "range",
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 500,
+                "fetch.wait.max.ms": 10,
+                "log_level": 2,
+            }
+        )
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:

@@ -44,3 +44,67 @@ SELECT lsn::text, xid::text::bigint, data
 FROM pg_logical_slot_get_binary_changes(
     %s, NULL, NULL, 'proto_version', '1', 'publication_names', %s, 'messages', 'true'
 )
+
+-- name: make_scratch
+-- Debezium's role may read what is in it.
+CREATE SCHEMA {schema};
+GRANT USAGE ON SCHEMA {schema} TO {reader};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {reader}
+
+-- name: make_scratch_outbox
+CREATE TABLE {name} (
+    position          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id          uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    aggregate_type    text NOT NULL DEFAULT 'order',
+    aggregate_id      text NOT NULL,
+    aggregate_version int NOT NULL,
+    event_type        text NOT NULL,
+    payload           jsonb NOT NULL DEFAULT '{}',
+    occurred_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (aggregate_type, aggregate_id, aggregate_version)
+)
+
+-- name: hosts
+-- Who holds websockets: the lease, and how many connections live there.
+SELECT
+    host.name AS host, grpc_address AS grpc, lease_until, lease_until > clock_timestamp() AS alive,
+    (SELECT count(*) FROM websockets.connection WHERE connection.host = host.name AND state = 'CONNECTED')
+        AS connections
+FROM websockets.host
+ORDER BY host.name
+
+-- name: connections
+-- Connections, the newest first.
+SELECT connection_id, host, state, user_id, organization_id, connected_at, version
+FROM websockets.connection
+WHERE %(organization_id)s::text IS NULL OR organization_id = %(organization_id)s
+ORDER BY connected_at DESC
+LIMIT 1000
+
+-- name: positions
+-- The end of an outbox; {schema} and {name} are the module's.
+SELECT {name} AS module, coalesce(max(position), 0) AS position FROM {schema}.outbox
+
+-- name: newest_events
+-- The newest rows of an outbox after a position, which is given for each module in %(after)s.
+SELECT * FROM (
+    SELECT
+        {name} AS module, position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type,
+        schema_version, organization_id, payload, correlation_id, causation_id, occurred_at,
+        pg_xact_commit_timestamp(xmin) AS committed_at, xmin::text::bigint AS transaction_id
+    FROM {schema}.outbox
+    WHERE position > coalesce((%(after)s::jsonb ->> {name})::bigint, 0)
+    ORDER BY position DESC
+    LIMIT %(limit)s
+) AS newest
+
+-- name: wal_state
+-- Where the log stands, and what all slots together hold back of it.
+SELECT
+    clock_timestamp() AS at, slot_name, active, restart_lsn::text, confirmed_flush_lsn::text,
+    pg_current_wal_lsn()::text AS current_lsn,
+    pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint AS retained_bytes,
+    pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint AS lag_bytes, wal_status, safe_wal_size
+FROM pg_replication_slots
+WHERE %(slot)s::text IS NULL OR slot_name = %(slot)s
+ORDER BY slot_name

@@ -20,6 +20,15 @@ class Record(dict[str, Any]):
         return table_of(self)
 
 
+class Text(str):
+    """A text that a notebook shows as its lines."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def table_of(values: Mapping[str, Any]) -> str:
     """An HTML table of two columns; what is nested is shown as JSON."""
     rows = "".join(f"<tr><th>{html.escape(str(key))}</th><td>{_cell(value)}</td></tr>" for key, value in values.items())

@@ -1,43 +1,41 @@
-"""A stack, as a notebook holds it: its state, and a client for every interface."""
+"""A stack, as a notebook holds it: its state, a client for every interface, and what a notebook makes of its own."""
 
-import atexit
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self, TypeVar
 
-import pandas as pd
-
-from canvas_demo.kernel.settings import MODULES, Settings
-from canvas_demo.lab.api import Api, Person
+from canvas_demo.lab.api import Person
 from canvas_demo.lab.cdc import CdcLab, RawCdc
-from canvas_demo.lab.checks import assert_no_background_errors, until
-from canvas_demo.lab.connectors import ConnectRest
-from canvas_demo.lab.database import Database
-from canvas_demo.lab.grpc import Grpc
+from canvas_demo.lab.checks import assert_no_background_errors
+from canvas_demo.lab.dual_write import DualWriter
+from canvas_demo.lab.facts import Facts
+from canvas_demo.lab.groups import Group
 from canvas_demo.lab.journey import Journey, gather
-from canvas_demo.lab.kafka import Kafka, Tail
+from canvas_demo.lab.kafka import Tail
+from canvas_demo.lab.load import Load
+from canvas_demo.lab.people import Organization
 from canvas_demo.lab.records import Record, table_of
+from canvas_demo.lab.relay import PollingRelay
+from canvas_demo.lab.scratch import Scratch, Transaction
+from canvas_demo.lab.slots import SlotHistory
 from canvas_demo.lab.sockets import Socket
+from canvas_demo.lab.topics import OwnTopic
 from canvas_demo.lab.wal import PUBLICATION, Wal
-from canvas_demo.stack import channel
-from canvas_demo.stack.files import locked
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from canvas_demo.lab.widgets import SystemMap
 
 READY = {"running", "done"}
 HIDDEN = {"DATABASE_URL", "CANVAS_DEMO_HOME"}
 """Not shown: a password, and where somebody keeps their files."""
+SLOT = "canvas_demo_outbox"
+Opened = TypeVar("Opened", bound="AbstractContextManager[object]")
 
 
-class Lab:
-    """One running stack, looked at from outside."""
-
-    def __init__(self, settings: Settings, environment: Mapping[str, Any]) -> None:
-        self._settings = settings
-        self._opened = ExitStack()
-        self.environment = dict(environment)
+class Lab(Facts):
+    """One running stack, looked at from outside. What is made by way of it is unmade by `close`."""
 
     def __repr__(self) -> str:
         rows = self.status()
@@ -47,103 +45,122 @@ class Lab:
         shown = {name: value for name, value in self.environment.items() if name not in HIDDEN}
         return f"<p>{self!r}</p>{table_of(shown)}"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Close what was opened by way of this lab: sockets, tails, second connectors."""
+        """Close what was opened, remove what was made, and mend what was broken by way of this lab."""
         self._opened.close()
 
-    # --- what runs -----------------------------------------------------------------------------------------
+    def _own(self, made: Opened) -> Opened:
+        self._opened.enter_context(made)
+        return made
 
-    def status(self) -> pd.DataFrame:
-        """The components: state, seconds in it, address, process, restarts."""
-        snapshot = next(channel.ask(self._settings.home, "status"))
-        parts = snapshot["components"]
-        frame = pd.DataFrame(parts, columns=["name", "state", "address", "pid", "restarts", "detail"])
-        frame.insert(2, "seconds", [round(snapshot["now"] - part["since"], 1) for part in parts])
-        return frame.rename(columns={"name": "component"}).astype({"pid": "Int64"})
+    # --- people and their connections ----------------------------------------------------------------------
 
-    def modules(self) -> pd.DataFrame:
-        """The modules: whether each serves, as the gateway sees it, and where its gRPC is."""
-        states = self.api.health()["modules"]
-        rows = [(name, states.get(name, ""), self.environment[f"GRPC_{name.upper()}"]) for name in MODULES]
-        return pd.DataFrame(rows, columns=["module", "state", "grpc"])
+    def person(self, name: str = "") -> Person:
+        """Somebody of a fresh organisation, signed in."""
+        return self.api.sign_up(name)
 
-    def map(self) -> "SystemMap":
-        """The components and modules drawn, with their live state; `status` and `modules` say the same."""
-        from canvas_demo.lab.widgets import SystemMap
-
-        return SystemMap(self)
-
-    # --- clients -------------------------------------------------------------------------------------------
-
-    @cached_property
-    def api(self) -> Api:
-        """The HTTP API, for somebody who has not signed in."""
-        return Api(self.environment["WEB_URL"])
-
-    @cached_property
-    def database(self) -> Database:
-        """The database, as its superuser."""
-        return Database(self.environment["DATABASE_URL"])
-
-    @cached_property
-    def kafka(self) -> Kafka:
-        """Kafka, without a consumer group."""
-        return Kafka(self.environment["KAFKA_BOOTSTRAP"])
-
-    @cached_property
-    def connect_rest(self) -> ConnectRest:
-        """Kafka Connect's REST."""
-        return ConnectRest(self.environment["CONNECT_URL"])
-
-    @cached_property
-    def grpc(self) -> Grpc:
-        """The modules' gRPC, by reflection."""
-        return Grpc({name: self.environment[f"GRPC_{name.upper()}"] for name in MODULES})
-
-    def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """The rows that a statement answers with, as the superuser sees them."""
-        return self.database.frame(query, parameters)
+    def organization(self, *names: str) -> Organization:
+        """A fresh organisation with people of these names, all signed in: ``ada, grace = lab.organization(…)``."""
+        return Organization(self.api, *names)
 
     def websocket(self, who: Person | str, name: str = "", host: int = 0) -> Socket:
         """An open websocket of somebody (or of whose token it is), on the host of this number."""
         token = who if isinstance(who, str) else who.token
         title = name or ("client" if isinstance(who, str) else who.username)
-        return self._opened.enter_context(Socket(title, self.environment["WS_URLS"][host], token))
+        return self._own(Socket(title, self.environment["WS_URLS"][host], token))
+
+    # --- a database, topics, groups and connectors of one's own --------------------------------------------
+
+    def scratch(self) -> Scratch:
+        """A schema of one's own in the stack's database."""
+        return self._own(Scratch(self.database))
+
+    def transaction(self) -> Transaction:
+        """A transaction of the superuser, that stays open until it is ended."""
+        transaction = Transaction(self.database)
+        self._opened.callback(transaction.close)
+        return transaction
+
+    def topic(self, partitions: int = 3, name: str = "topic", **config: str) -> OwnTopic:
+        """A topic of one's own; ``config`` are the topic's settings, with underscores for dots."""
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        return self._own(OwnTopic(self.kafka, partitions, name, **settings))
+
+    def group(self, topic: str) -> Group:
+        """A consumer group of one's own on a topic, without members yet."""
+        return self._own(Group(self.kafka, topic))
+
+    def relay(self, scratch: Scratch, topic: OwnTopic) -> PollingRelay:
+        """A polling relay from a scratch schema's outbox to a topic."""
+        return PollingRelay(scratch, topic)
+
+    def dual_writer(self, scratch: Scratch, topic: OwnTopic) -> DualWriter:
+        """A program that writes orders to a table and to a topic, and can be killed in between."""
+        writer = DualWriter(self.database, self.kafka, scratch, topic)
+        self._opened.callback(writer.close)
+        return writer
 
     def tail(self, topic: str) -> Tail:
         """Follow a topic from its end as it is now, as one more consumer."""
-        return self._opened.enter_context(self.kafka.tail(topic))
+        return self._own(self.kafka.tail(topic))
 
     def wal(self, publication: str = PUBLICATION) -> Wal:
         """The write-ahead log from here on, decoded by a temporary slot of the lab's own."""
-        return self._opened.enter_context(Wal(self.database, publication))
+        return self._own(Wal(self.database, publication))
 
-    def raw_cdc(self) -> RawCdc:
-        """A second connector on the same publication, without the EventRouter: Debezium's envelopes as they are."""
-        folder = self._settings.home / "lab"
-        return self._opened.enter_context(CdcLab(self.connect_rest, self.kafka, self.database, folder).start())
+    def slot_history(self, slot: str = SLOT, every: float = 0.25) -> SlotHistory:
+        """Look at a slot every so many seconds from now on."""
+        return self._own(SlotHistory(self.database, slot, every))
 
-    # --- events --------------------------------------------------------------------------------------------
+    def raw_cdc(self, scratch: Scratch | None = None, **options: str | None) -> RawCdc:
+        """A second connector without the EventRouter: Debezium's envelopes as they are.
 
-    def events(
-        self, *, event_id: str = "", correlation_id: str = "", aggregate_id: str = "", event_type: str = ""
-    ) -> pd.DataFrame:
-        """Rows of all modules' outboxes by what is given, in the order in which they were committed."""
-        given = {
-            "event_id": event_id or None,
-            "correlation_id": correlation_id or None,
-            "aggregate_id": aggregate_id or None,
-            "event_type": event_type or None,
-        }
-        if not any(given.values()):
-            raise ValueError("events of what? Say event_id, correlation_id, aggregate_id or event_type.")
-        frame = self.database.of_every_module("events", given)
-        return frame.sort_values(["committed_at", "module", "position"], ignore_index=True)
+        It reads the modules' outboxes, or the tables of a scratch schema.
+        """
+        return self._connector(scratch, options, router=False)
 
-    def inbox(self, event_id: str) -> pd.DataFrame:
-        """Which consumers have handled an event, and when."""
-        frame = self.database.of_every_module("inbox", {"event_id": event_id})
-        return frame.sort_values("handled_at", ignore_index=True)
+    def cdc(self, scratch: Scratch | None = None, **options: str | None) -> RawCdc:
+        """A second connector with the EventRouter, and topics of its own; options with ``__`` for a dot."""
+        return self._connector(scratch, options, router=True)
+
+    def _connector(self, scratch: Scratch | None, options: Mapping[str, str | None], *, router: bool) -> RawCdc:
+        given = {name.replace("__", "."): value for name, value in options.items()}
+        if scratch is not None:
+            source = {"table.include.list": f"{scratch.schema}\\..*", "publication.name": scratch.publication()}
+            given = {**source, **given}
+        lab = CdcLab(self.connect_rest, self.kafka, self.database, self._home / "lab")
+        return self._own(lab.start(router=router, options=given))
+
+    @contextmanager
+    def connector_settings(self, **settings: str | None) -> Iterator[Record]:
+        """Settings of the stack's own connector, changed while the block runs; ``poll__interval__ms="500"``.
+
+        Whoever else wants to break or change something waits.
+        """
+        with self.faults.alone():
+            before = self.connect_rest.change("outbox", **settings)
+            try:
+                yield self.connect_rest.config("outbox")
+            finally:
+                self.connect_rest.replace("outbox", before)
+
+    # --- load ----------------------------------------------------------------------------------------------
+
+    def load(self, rate: float, seconds: float, canvases: int = 8) -> Load:
+        """Send ``rate`` commands a second for so many seconds, and wait until each event has arrived."""
+        return self._own(Load(self, rate, canvases, seconds)).settle()
+
+    def loading(self, rate: float, canvases: int = 8) -> Load:
+        """Send ``rate`` commands a second from now on, until `Load.stop` or the end of a ``with`` block."""
+        return self._own(Load(self, rate, canvases, None))
+
+    # --- one event -----------------------------------------------------------------------------------------
 
     def journey(
         self,
@@ -162,23 +179,14 @@ class Lab:
 
     # --- faults --------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def paused(self, component: str) -> Iterator[None]:
+    def paused(self, component: str) -> "AbstractContextManager[None]":
         """Freeze a component (SIGSTOP) while the block runs; another notebook that breaks something waits."""
-        with locked(self._settings.home / "lab" / "faults"), ExitStack() as ending:
-            ending.callback(self._order, "resume", component)
-            atexit.register(ending.close)
-            ending.callback(atexit.unregister, ending.close)
-            self._order("pause", component)
-            yield
+        return self.faults.paused(component)
 
-    def _order(self, what: str, component: str) -> None:
-        wanted = {"pause": "paused", "resume": "running"}[what]
-        next(channel.ask(self._settings.home, what, name=component))
-        until(lambda: self._state_of(component) == wanted, f"{component} is {wanted}")
+    def map(self) -> "SystemMap":
+        """The components and modules drawn, with their live state; `status` and `modules` say the same."""
+        from canvas_demo.lab.widgets import SystemMap
 
-    def _state_of(self, component: str) -> str:
-        status = self.status().set_index("component")
-        return str(status.loc[component, "state"])
+        return SystemMap(self)
 
     assert_no_background_errors = staticmethod(assert_no_background_errors)

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -41,8 +42,10 @@ class Socket:
         self.received: list[Frame] = []
         self.closed: tuple[int, str] | None = None
         self._arrived = threading.Condition()
-        self._websocket = connect(
-            url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None, open_timeout=SECONDS
+        self._open = ExitStack()
+        headers = {"Authorization": f"Bearer {token}"}
+        self._websocket = self._open.enter_context(
+            connect(url, additional_headers=headers, proxy=None, open_timeout=SECONDS)
         )
         self._thread = threading.Thread(target=self._read, name=f"websocket {name}", daemon=True)
         self._thread.start()
@@ -62,7 +65,7 @@ class Socket:
 
     def close(self) -> None:
         """Close it; its frames stay."""
-        self._websocket.close()
+        self._open.close()
         self._thread.join()
 
     def send(self, message: dict[str, Any] | str) -> None:
