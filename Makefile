@@ -60,6 +60,15 @@ unit: setup ## Run the tests that need no stack
 test: lint prepare ## Check everything: style, types, imports, and all tests on a real stack
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: contents
+contents: setup ## Write the course's table of contents, and the links between its notebooks
+	@$(BIN)/python -m canvas_demo.course contents
+
+.PHONY: nbval
+nbval: prepare ## Run the notebooks by nbval, which compares the outputs that are fixed
+	$(BIN)/canvas-demo up --detach --websocket-hosts 2
+	cd notebooks && $(CURDIR)/$(BIN)/pytest -c /dev/null -p no:asyncio --rootdir . --nbval-lax --nbval-current-env .
+
 .PHONY: contracts
 contracts: setup ## Generate canvas_demo/contracts from proto/
 	$(BIN)/python proto/generate.py
