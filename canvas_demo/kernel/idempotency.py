@@ -80,6 +80,13 @@ class Requests:
             await connection.execute(QUERIES["keep_answer"], {**claim, "answer": sealed})
             return done
 
+    async def forget(self) -> None:
+        """Do as if the request at hand had never come: what it led to was undone."""
+        caller = caller_or_none()
+        async with self._pool.connection() as connection:
+            values = [caller.user_id if caller else "", current_idempotency_key()]
+            await connection.execute(QUERIES["forget_request"], values)
+
     def _claim(self, request: Message, key: str) -> dict[str, object]:
         asked = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
         fingerprint = hmac.digest(self._secret, asked, hashlib.sha256)

@@ -54,5 +54,8 @@ UPDATE request SET answer = %(answer)s WHERE scope = %(scope)s AND key = %(key)s
 -- name: find_answer
 SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)s
 
+-- name: forget_request
+DELETE FROM request WHERE scope = %s AND key = %s
+
 -- name: forget_answers
 DELETE FROM request WHERE organization_id = %s

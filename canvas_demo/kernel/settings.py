@@ -61,7 +61,19 @@ class Settings(BaseSettings):
         SecretStr(""), description="key-encryption key of the module keys: 32 bytes in base64"
     )
     master_key_file: Path | None = Field(None, description="file that holds the master key; wins over master_key")
-    files_url: str = Field("", description="where file contents are kept; empty: a folder in home")
+    files_url: str = Field(
+        "", description="where file contents are kept: file:///folder or s3://bucket/prefix; empty: a folder in home"
+    )
+    files_options: dict[str, str] = Field(
+        default_factory=dict,
+        description="JSON, what the storage of files_url needs besides, in obstore's names: "
+        '{"endpoint": …, "region": …, "access_key_id": …, "secret_access_key": …}',
+    )
+    file_size_limit: int = Field(5 * 1024**3, description="bytes that one file may have", gt=0)
+    organization_size_limit: int = Field(20 * 1024**3, description="bytes that one organisation may store", gt=0)
+    upload_lifetime: float = Field(
+        86_400, description="seconds after its last byte that an unfinished upload is kept", gt=0
+    )
     web_origins: list[str] = Field(
         default_factory=list, description="JSON list of origins whose pages may open a websocket; empty: port_web"
     )

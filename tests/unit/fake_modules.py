@@ -15,7 +15,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.files.v1 import files_pb2, files_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
-from canvas_demo.kernel.errors import AlreadyExists, Conflict, Invalid, NotFound, Stale, Unauthenticated, Unavailable
+from canvas_demo.kernel.errors import (
+    AlreadyExists,
+    Conflict,
+    Gone,
+    Invalid,
+    NotFound,
+    Rejected,
+    Stale,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.kernel.tokens import AUDIENCE, ISSUER, TOKEN_TYPE, current_caller
@@ -25,6 +36,7 @@ from canvas_demo.modules.canvases import domain
 from canvas_demo.modules.canvases.store import CANVAS
 
 NOW = "2026-01-01T00:00:00.000000Z"
+EXPIRY = "2026-01-02T00:00:00.000000Z"
 
 
 @dataclass
@@ -185,13 +197,18 @@ def _canvas_message(canvas: domain.Canvas, version: int) -> canvases_pb2.Canvas:
 class FakeFiles(files_pb2_grpc.FilesServicer):
     files: dict[str, files_pb2.File] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    """Of PENDING files too: as far as they came."""
+    announced: dict[str, files_pb2.CreateFileRequest] = field(default_factory=dict)
+    limit: int = 100_000_000
+    """Bytes that a file may have."""
     fails_after: int | None = None
-    """Bytes after which the store is full."""
+    """Bytes after which the store does not answer."""
     breaks_after: int | None = None
     """Bytes of a content after which reading it fails."""
 
     async def CreateFile(self, request: files_pb2.CreateFileRequest, context: Any) -> files_pb2.File:
         caller = current_caller()
+        self._check_size(request.size)
         file = files_pb2.File(
             id=new_id(),
             organization_id=caller.organization_id,
@@ -203,24 +220,40 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
             updated_at=NOW,
             version=1,
         )
-        self.files[file.id] = file
+        self.files[file.id], self.contents[file.id], self.announced[file.id] = file, b"", request
+        if request.HasField("size") and request.size == 0:
+            self._finish(file)
         return file
 
-    async def UploadContent(self, request_iterator: Any, context: Any) -> files_pb2.File:
+    async def AppendContent(self, request_iterator: Any, context: Any) -> files_pb2.Upload:
         parts = aiter(request_iterator)
-        file = self._own((await anext(parts)).file_id)
-        content, size = b"", None
+        append = (await anext(parts)).append
+        file = self._uploading(append.file_id)
+        if file.status != "PENDING":
+            raise Rejected(f"File {file.id} is {file.status}.")
+        if append.offset != len(self.contents[file.id]):
+            offset = len(self.contents[file.id])
+            raise Rejected(f"{offset} bytes are stored.", current_offset=offset)
+        announced, size, came = self.announced[file.id], None, b""
         async for part in parts:
-            content += part.chunk
+            came += part.chunk
             size = part.size if part.HasField("size") else None
-            if self.fails_after is not None and len(content) > self.fails_after:
-                raise Unavailable("The store is full.")
-        if size != len(content):
-            raise Invalid("size", "is missing, or another")
-        self.contents[file.id] = content
-        file.status, file.size, file.sha256 = "UPLOADED", len(content), hashlib.sha256(content).hexdigest()
-        file.version, file.key_version = 2, 1
-        return file
+            total = append.offset + len(came)
+            self._check_size(total)
+            if announced.HasField("size"):
+                self._check_size(total, announced.size)
+            if self.fails_after is not None and total > self.fails_after:
+                raise Unavailable("The store does not answer.")
+        self._check_sum(append, came)
+        self.contents[file.id] += came
+        if size not in {None, total := len(self.contents[file.id])}:
+            raise Invalid("size", "is another")
+        if total == (size if size is not None else announced.size if announced.HasField("size") else None):
+            self._finish(file)
+        return self._upload(file)
+
+    async def GetUpload(self, request: files_pb2.GetUploadRequest, context: Any) -> files_pb2.Upload:
+        return self._upload(self._uploading(request.file_id))
 
     async def GetFile(self, request: files_pb2.GetFileRequest, context: Any) -> files_pb2.File:
         return self._own(request.file_id)
@@ -238,7 +271,39 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def DeleteFile(self, request: files_pb2.DeleteFileRequest, context: Any) -> files_pb2.File:
         file = self._own(request.file_id)
         file.status = "DELETED"
+        del self.contents[file.id]
         return file
+
+    def _finish(self, file: files_pb2.File) -> None:
+        content = self.contents[file.id]
+        file.status, file.size, file.sha256 = "UPLOADED", len(content), hashlib.sha256(content).hexdigest()
+        file.version, file.key_version = 2, 1
+
+    def _upload(self, file: files_pb2.File) -> files_pb2.Upload:
+        announced, pending = self.announced[file.id], file.status == "PENDING"
+        size = (announced.size if announced.HasField("size") else None) if pending else file.size
+        return files_pb2.Upload(
+            file=file,
+            offset=len(self.contents[file.id]),
+            size=size,
+            expires_at=EXPIRY if pending else "",
+            metadata=announced.metadata if pending else "",
+        )
+
+    def _check_size(self, size: int, limit: int | None = None) -> None:
+        if size > (limit := self.limit if limit is None else limit):
+            raise TooLarge(f"At most {limit} bytes.", limit=limit)
+
+    def _check_sum(self, append: files_pb2.Append, content: bytes) -> None:
+        checksum = append.checksum
+        if checksum.algorithm and hashlib.new(checksum.algorithm, content).digest() != checksum.digest:
+            raise Invalid("checksum", "does not match")
+
+    def _uploading(self, file_id: str) -> files_pb2.File:
+        file = self.files.get(checked_id(file_id, "file"))
+        if file and file.status == "DELETED":
+            raise Gone(f"File {file_id} was deleted.")
+        return self._own(file_id)
 
     def _own(self, file_id: str) -> files_pb2.File:
         file = self.files.get(checked_id(file_id, "file"))

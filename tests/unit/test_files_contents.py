@@ -1,7 +1,9 @@
 """What is stored comes back, whole or in part; what is not what was stored does not come at all."""
 
+import hashlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -9,110 +11,205 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canvas_demo.kernel.errors import TooLarge
+from canvas_demo.kernel.settings import Settings
 from canvas_demo.modules.files import contents
-from canvas_demo.modules.files.contents import Stored
-from canvas_demo.modules.files.encryption import HEADER, SEALED_SEGMENT, SEGMENT, Segments
-from canvas_demo.modules.files.storage import LocalFileStorage
+from canvas_demo.modules.files.contents import ContentWriter, Part, read
+from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT, ContentKey
+from canvas_demo.modules.files.storage import FileStorage, open_storage
 
-KEY, CONTEXT = b"k" * 32, "organisation/file/1"
+KEY = ContentKey(b"k" * 32, "organisation/file/1")
+PART = 4 * SEGMENT
+SMALL = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SIZES = st.one_of(
-    st.sampled_from([0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT, contents.BATCH * SEGMENT + 1]),
-    st.integers(0, 5 * SEGMENT),
+    st.sampled_from([0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, PART - 1, PART, PART + 1, 2 * PART]),
+    st.integers(0, 3 * PART),
 )
 
 
-async def pieces(data: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), size):
-        yield data[start : start + size]
+@dataclass
+class Content:
+    """A content and what is known of it."""
+
+    storage: FileStorage
+    folder: Path
+    parts: list[Part] = field(default_factory=list)
+    digest: str = ""
+
+    async def append(self, data: bytes, piece: int = 50_000) -> None:
+        """As one call would bring it."""
+
+        async def keep(part: Part) -> None:
+            self.parts.append(part)
+
+        size, digest = sum(part.size for part in self.parts), hashlib.sha256()
+        writer = ContentWriter(self.storage, KEY, "o/f", keep, [digest], len(self.parts), size)
+        for start in range(0, len(data), piece):
+            await writer.write(data[start : start + piece])
+        await writer.end()
+        self.digest = digest.hexdigest()
+
+    async def load(self, offset: int, length: int, key: ContentKey = KEY) -> bytes:
+        parts = [part for part in self.parts if part.start < offset + length and part.start + part.size > offset]
+        return b"".join([piece async for piece in read(self.storage, key, parts, offset, length)])
+
+    def path(self, number: int) -> Path:
+        return self.folder / self.parts[number].object
 
 
-async def store(storage: LocalFileStorage, data: bytes, key: str = "file") -> Stored:
-    async with storage.draft(key) as draft:
-        stored = await contents.store(pieces(data), Segments.new(KEY, CONTEXT), draft)
-        draft.commit()
-    return stored
+@pytest.fixture
+def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
+    monkeypatch.setattr(contents, "PART", PART)
+    monkeypatch.setattr(contents, "READ", 2 * SEGMENT)
+    return Content(open_storage(Settings(files_url=tmp_path.as_uri())), tmp_path)
 
 
-async def load(
-    storage: LocalFileStorage, size: int, offset: int = 0, length: int | None = None, context: str = CONTEXT
-) -> bytes:
-    segments = Segments.of(KEY, context, await contents.read_header(storage, "file"))
-    wanted = size if length is None else length
-    return b"".join([part async for part in contents.load(storage, "file", segments, size, offset, wanted)])
+@given(sizes=st.lists(SIZES, min_size=1, max_size=3), piece=st.integers(1000, 2 * PART), data=st.data())
+@SMALL
+async def test_any_part_of_what_came_in_any_number_of_calls_comes_back(
+    content: Content, sizes: Sequence[int], piece: int, data: st.DataObject
+) -> None:
+    content.parts.clear()
+    plain = random.Random(str(sizes)).randbytes(sum(sizes))
+    start = 0
+    for size in sizes:
+        await content.append(plain[start : start + size], piece)
+        start += size
+        assert content.digest == hashlib.sha256(plain[start - size : start]).hexdigest()
+    assert await content.load(0, len(plain)) == plain
+    first = data.draw(st.integers(0, len(plain)))
+    length = data.draw(st.integers(0, len(plain) - first))
+    assert await content.load(first, length) == plain[first : first + length]
 
 
-@given(size=SIZES, offset=st.integers(0, 6 * SEGMENT), length=st.integers(1, 6 * SEGMENT))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_part_of_what_was_stored_comes_back(tmp_path: Path, size: int, offset: int, length: int) -> None:
-    data = random.Random(size).randbytes(size)
-    storage = LocalFileStorage(tmp_path)
-    assert (await store(storage, data)).size == size
-    assert await load(storage, size) == data
-    if offset < size:
-        assert await load(storage, size, offset, length) == data[offset : offset + length]
+async def test_no_plaintext_lies_in_the_folder(content: Content) -> None:
+    await content.append(b"plain text " * 100_000)
+    stored = [path for path in content.folder.rglob("*") if path.is_file()]
+    assert len(stored) == len(content.parts) > 1
+    assert all(b"plain" not in path.read_bytes() for path in stored)
 
 
-async def test_no_plaintext_lies_in_the_folder(tmp_path: Path) -> None:
-    await store(LocalFileStorage(tmp_path), b"plain text " * 10_000)
-    (stored,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert b"plain" not in stored.read_bytes()
+def segment(data: bytes, number: int) -> bytes:
+    return data[number * SEALED_SEGMENT : (number + 1) * SEALED_SEGMENT]
 
 
 def flipped(data: bytes) -> bytes:
-    at = HEADER + SEALED_SEGMENT + 100
+    at = SEALED_SEGMENT + 100
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def flipped_in_the_last_byte(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 0x80])
+
+
 def swapped(data: bytes) -> bytes:
-    first, second = data[HEADER : HEADER + SEALED_SEGMENT], data[HEADER + SEALED_SEGMENT : HEADER + 2 * SEALED_SEGMENT]
-    return data[:HEADER] + second + first + data[HEADER + 2 * SEALED_SEGMENT :]
+    return segment(data, 1) + segment(data, 0) + data[2 * SEALED_SEGMENT :]
 
 
 def repeated(data: bytes) -> bytes:
-    first = data[HEADER : HEADER + SEALED_SEGMENT]
-    return data[:HEADER] + first + first + data[HEADER + 2 * SEALED_SEGMENT :]
+    return segment(data, 0) + segment(data, 0) + data[2 * SEALED_SEGMENT :]
 
 
-def truncated(data: bytes) -> bytes:
-    return data[: HEADER + 2 * SEALED_SEGMENT]
+def without_the_last_segment(data: bytes) -> bytes:
+    return data[: 2 * SEALED_SEGMENT]
 
 
-def other_prefix(data: bytes) -> bytes:
-    return data[: HEADER - 1] + bytes([data[HEADER - 1] ^ 1]) + data[HEADER:]
+def cut(data: bytes) -> bytes:
+    return data[:-100]
 
 
-@pytest.mark.parametrize("tamper", [flipped, swapped, repeated, truncated, other_prefix])
-async def test_a_content_that_was_tampered_with_does_not_come(tmp_path: Path, tamper: Callable[[bytes], bytes]) -> None:
-    size = 2 * SEGMENT + 1000
-    storage = LocalFileStorage(tmp_path)
-    await store(storage, random.randbytes(size))
-    (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+def without_the_first_segment(data: bytes) -> bytes:
+    return data[SEALED_SEGMENT:]
+
+
+def emptied(_: bytes) -> bytes:
+    return b""
+
+
+TAMPERED = (InvalidTag, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        flipped,
+        flipped_in_the_last_byte,
+        swapped,
+        repeated,
+        without_the_last_segment,
+        without_the_first_segment,
+        cut,
+        emptied,
+    ],
+)
+async def test_a_part_that_was_tampered_with_does_not_come(content: Content, tamper: Callable[[bytes], bytes]) -> None:
+    await content.append(random.randbytes(2 * SEGMENT + 1000))
+    path = content.path(0)
     path.write_bytes(tamper(path.read_bytes()))
+    with pytest.raises(TAMPERED):
+        await content.load(0, 2 * SEGMENT + 1000)
+
+
+async def test_of_what_was_tampered_with_nothing_comes_from_the_changed_segment_on(content: Content) -> None:
+    plain = random.randbytes(PART)
+    await content.append(plain)
+    content.path(0).write_bytes(flipped(content.path(0).read_bytes()))
+    assert await content.load(0, SEGMENT) == plain[:SEGMENT]
     with pytest.raises(InvalidTag):
-        await load(storage, size)
+        await content.load(SEGMENT, 1)
 
 
-async def test_another_organisation_s_or_file_s_segments_do_not_open(tmp_path: Path) -> None:
-    storage = LocalFileStorage(tmp_path)
-    await store(storage, b"content")
+async def test_parts_do_not_stand_in_for_each_other(content: Content) -> None:
+    await content.append(random.randbytes(2 * PART), SEGMENT)
+    first, second = content.path(0).read_bytes(), content.path(1).read_bytes()
+    content.path(0).write_bytes(second)
+    content.path(1).write_bytes(first)
+    for offset in (0, PART):
+        with pytest.raises(InvalidTag):
+            await content.load(offset, PART)
+    content.path(1).write_bytes(second)
+    first_part, second_part = content.parts
+    content.parts[0] = replace(second_part, number=0, start=0)
     with pytest.raises(InvalidTag):
-        await load(storage, 7, context="organisation/another/1")
+        await content.load(0, PART)
+    content.parts[0] = replace(first_part, header=second_part.header)
+    with pytest.raises(InvalidTag):
+        await content.load(0, PART)
 
 
-async def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"x" * 3 * SEGMENT
+@pytest.mark.parametrize(
+    "other",
+    [
+        ContentKey(KEY.data_key, "another/file/1"),
+        ContentKey(KEY.data_key, "organisation/another/1"),
+        ContentKey(KEY.data_key, "organisation/file/2"),
+        ContentKey(b"j" * 32, KEY.context),
+    ],
+)
+async def test_what_is_another_organisation_s_file_s_or_key_s_does_not_open(
+    content: Content, other: ContentKey
+) -> None:
+    await content.append(b"content")
+    with pytest.raises(InvalidTag):
+        await content.load(0, 7, other)
+
+
+async def test_a_part_that_is_gone_is_missed(content: Content) -> None:
+    await content.append(random.randbytes(3 * PART), SEGMENT)
+    content.path(1).unlink()
+    with pytest.raises(FileNotFoundError):
+        await content.load(0, 3 * PART)
+    await content.load(2 * PART, PART)
+    del content.parts[1]
+    with pytest.raises(FileNotFoundError, match=f"bytes 0 to {3 * PART - 1}"):
+        await content.load(0, 3 * PART)
+
+
+async def test_what_is_not_kept_leaves_no_object(content: Content) -> None:
+    async def refuse(_: Part) -> None:
         raise ConnectionError
 
-    storage = LocalFileStorage(tmp_path)
+    writer = ContentWriter(content.storage, KEY, "o/f", refuse, [], 0, 0)
+    await writer.write(b"x" * PART)
     with pytest.raises(ConnectionError):
-        async with storage.draft("file") as draft:
-            await contents.store(broken(), Segments.new(KEY, CONTEXT), draft)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-async def test_what_is_too_large_is_refused_while_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "SIZE_LIMIT", 100_000)
-    with pytest.raises(TooLarge):
-        await store(LocalFileStorage(tmp_path), b"x" * 100_001)
+        await writer.end()
+    assert [path for path in content.folder.rglob("*") if path.is_file()] == []

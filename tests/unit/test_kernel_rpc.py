@@ -30,6 +30,9 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         jwk = {**json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key())), "kid": "1", "alg": "EdDSA"}
         return identity_pb2.GetJwksResponse(jwks=json.dumps({"keys": [jwk]}))
 
+    async def GetEndedTokens(self, request: Any, context: Any) -> identity_pb2.GetEndedTokensResponse:
+        return identity_pb2.GetEndedTokensResponse()
+
 
 @dataclass
 class Canvases(canvases_pb2_grpc.CanvasesServicer):
@@ -99,9 +102,11 @@ def token(**changed: Any) -> str:
         "nbf": now,
         "exp": now + 60,
         "jti": str(uuid4()),
+        "gen": 0,
+        "auth_time": now,
         **changed,
     }
-    return jwt.encode(claims, KEY, "EdDSA", {"kid": "1"})
+    return jwt.encode(claims, KEY, "EdDSA", {"kid": "1", "typ": tokens.TOKEN_TYPE})
 
 
 async def test_without_a_token_nothing_is_answered(world: World) -> None:

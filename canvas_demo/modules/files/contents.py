@@ -1,96 +1,171 @@
-"""Contents on their way: encrypted as they come, decrypted as they go, a few segments at a time."""
+"""Contents on their way: sealed and stored part by part as they come, opened a few segments at a time as they go."""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from canvas_demo.kernel.errors import TooLarge
-from canvas_demo.modules.files.encryption import HEADER, SEALED_SEGMENT, SEGMENT, Segments
-from canvas_demo.modules.files.storage import Draft, LocalFileStorage
+from canvas_demo.kernel.trace import new_id
+from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT, ContentKey, PartCipher
+from canvas_demo.modules.files.storage import FileStorage
 
-BATCH = 16
-"""Segments that are encrypted or decrypted at once, in a thread of their own."""
-SIZE_LIMIT = 1024**3
-"""Bytes of the largest content."""
+PART = 64 * SEGMENT
+"""Bytes after which a part is stored: so much of an upload is in memory, and may have to be sent again."""
+READ = 16 * SEGMENT
+"""Bytes that are read and opened at once."""
+
+
+class Digest(Protocol):
+    """A hash of `hashlib` that takes more and more bytes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+
+    def digest(self) -> bytes:
+        """The hash of what it took."""
+
+    def hexdigest(self) -> str:
+        """The same in hex digits."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What was stored: bytes, and the SHA-256 of the plaintext in hex digits."""
+class Part:
+    """Where a part of a content lies: ``size`` bytes from the byte ``start``, sealed in ``object``."""
 
+    number: int
+    start: int
     size: int
-    sha256: str
+    object: str
+    header: bytes
 
 
-class _Writer:
-    def __init__(self, segments: Segments, draft: Draft) -> None:
-        self._segments = segments
-        self._draft = draft
-        self._hash = hashlib.sha256()
-        self._number = 0
+class ContentWriter:
+    """Seals what comes and stores it part by part: one is being stored while the next comes.
 
-    def write(self, plain: bytes, *, last: bool) -> None:
-        """Encrypt and write whole segments, and at the last also the rest; blocks."""
-        self._hash.update(plain)
-        view = memoryview(plain)
-        starts = range(0, max(len(plain), 1), SEGMENT)
-        for start in starts:
-            ends = last and start == starts[-1]
-            self._draft.write(self._segments.seal(self._number, view[start : start + SEGMENT], last=ends))
-            self._number += 1
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-
-async def store(chunks: AsyncIterator[bytes], segments: Segments, draft: Draft) -> Stored:
-    """Encrypt what ``chunks`` brings into a draft. Raises `TooLarge`, and whatever ``chunks`` does."""
-    writer = _Writer(segments, draft)
-    await asyncio.to_thread(draft.write, segments.header)
-    waiting, size, batch = bytearray(), 0, BATCH * SEGMENT
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > SIZE_LIMIT:
-            raise TooLarge(f"A file may have at most {SIZE_LIMIT} bytes.", limit=SIZE_LIMIT)
-        waiting += chunk
-        while len(waiting) > batch:
-            plain = bytes(waiting[:batch])
-            del waiting[:batch]
-            await asyncio.to_thread(writer.write, plain, last=False)
-    await asyncio.to_thread(writer.write, bytes(waiting), last=True)
-    return Stored(size, writer.sha256)
-
-
-async def read_header(storage: LocalFileStorage, key: str) -> bytes:
-    """The header of a content. Raises FileNotFoundError."""
-    return await asyncio.to_thread(storage.read, key, 0, HEADER)
-
-
-async def load(
-    storage: LocalFileStorage, key: str, segments: Segments, size: int, offset: int, length: int
-) -> AsyncIterator[bytes]:
-    """``length`` bytes from ``offset`` of a content of ``size`` bytes.
-
-    Raises `cryptography.exceptions.InvalidTag` at the first segment that is not what was stored.
+    ``keep`` is told of each part when it is stored; where it raises, the part's object is removed.
+    ``hashes`` take all the bytes in their order, each part's before it is kept.
     """
-    last = max(size - 1, 0) // SEGMENT
-    end = min(offset + length, size)
-    first = offset // SEGMENT
-    for start in range(first, max(end - 1, 0) // SEGMENT + 1, BATCH):
-        stop = min(start + BATCH - 1, max(end - 1, 0) // SEGMENT)
-        plain = await asyncio.to_thread(_open, storage, key, segments, start, stop, last)
-        yield plain[max(offset - start * SEGMENT, 0) : end - start * SEGMENT]
+
+    def __init__(
+        self,
+        storage: FileStorage,
+        key: ContentKey,
+        folder: str,
+        keep: Callable[[Part], Awaitable[None]],
+        hashes: Sequence[Digest],
+        number: int,
+        start: int,
+    ) -> None:
+        self._storage, self._key, self._folder = storage, key, folder
+        self._keep, self._hashes = keep, hashes
+        self._number, self._start = number, start
+        self._waiting: list[bytes] = []
+        self._storing: asyncio.Task[None] | None = None
+        self.size = start
+        """Bytes of the content so far, stored or not."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self._waiting.append(chunk)
+        self.size += len(chunk)
+        if self.size - self._start >= PART:
+            await self._send()
+
+    async def end(self) -> None:
+        """Store what is left; all that came is stored when this returns."""
+        if self.size > self._start:
+            await self._send()
+        await self._stored()
+
+    async def abandon(self) -> None:
+        """Store nothing any more."""
+        if self._storing:
+            self._storing.cancel()
+            await asyncio.wait([self._storing])
+
+    async def _send(self) -> None:
+        await self._stored()
+        plain, self._waiting = b"".join(self._waiting), []
+        self._storing = asyncio.create_task(self._store(plain, self._number, self._start))
+        self._number, self._start = self._number + 1, self.size
+
+    async def _stored(self) -> None:
+        if self._storing:
+            storing, self._storing = self._storing, None
+            try:
+                await asyncio.shield(storing)
+            except asyncio.CancelledError:
+                storing.cancel()
+                raise
+
+    async def _store(self, plain: bytes, number: int, start: int) -> None:
+        cipher = self._key.new_part(start)
+        name = f"{self._folder}/{new_id()}"
+        await self._storage.put(name, await asyncio.to_thread(self._seal, cipher, plain))
+        try:
+            await self._keep(Part(number, start, len(plain), name, cipher.header))
+        except Exception:
+            await self._storage.delete(name)
+            raise
+
+    def _seal(self, cipher: PartCipher, plain: bytes) -> bytearray:
+        for each in self._hashes:
+            each.update(plain)
+        return cipher.seal(plain)
 
 
-def _open(storage: LocalFileStorage, key: str, segments: Segments, start: int, stop: int, last: int) -> bytes:
-    sealed = memoryview(storage.read(key, HEADER + start * SEALED_SEGMENT, (stop - start + 1) * SEALED_SEGMENT))
-    return b"".join(
-        segments.open(
-            number,
-            sealed[(number - start) * SEALED_SEGMENT : (number - start + 1) * SEALED_SEGMENT],
-            last=number == last,
-        )
-        for number in range(start, stop + 1)
-    )
+async def read(
+    storage: FileStorage, key: ContentKey, parts: Sequence[Part], offset: int, length: int
+) -> AsyncIterator[bytes]:
+    """``length`` bytes from ``offset`` on of a content; ``parts`` are those that hold them.
+
+    One piece is read while the one before it goes. Raises `cryptography.exceptions.InvalidTag` at the
+    first segment that is not what was stored, and FileNotFoundError where something of it is gone.
+    """
+    if sum(min(part.start + part.size, offset + length) - max(part.start, offset) for part in parts) != length:
+        raise FileNotFoundError(f"the parts of this content do not hold its bytes {offset} to {offset + length - 1}")
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        for piece in _pieces(parts, offset, offset + length):
+            reading, ahead = ahead, asyncio.create_task(_open(storage, key, *piece))
+            if reading:
+                yield await reading
+        if ahead:
+            yield await ahead
+    finally:
+        if ahead:
+            ahead.cancel()
+
+
+def _pieces(parts: Sequence[Part], offset: int, end: int) -> Sequence[tuple[Part, int, int]]:
+    """What is read at once: of a part, the bytes from one place in it to another."""
+    pieces = []
+    for part in parts:
+        first, last = max(offset - part.start, 0), min(end - part.start, part.size)
+        while first < last:
+            until = min(first // SEGMENT * SEGMENT + READ, last)
+            pieces.append((part, first, until))
+            first = until
+    return pieces
+
+
+async def _open(storage: FileStorage, key: ContentKey, part: Part, first: int, until: int) -> bytes:
+    segment, last = first // SEGMENT, (part.size - 1) // SEGMENT
+    segments = (until - 1) // SEGMENT - segment + 1
+    sealed = await storage.read(part.object, segment * SEALED_SEGMENT, segments * SEALED_SEGMENT)
+    cipher = key.part(part.start, part.header)
+    plain = await asyncio.to_thread(cipher.open, sealed, segment, last)
+    start = segment * SEGMENT
+    wanted = plain[first - start : until - start]
+    if len(wanted) != until - first:
+        raise FileNotFoundError(f"{part.object} ends before its segment {segment + segments - 1}")
+    return wanted
+
+
+async def sha256_of(content: AsyncIterator[bytes]) -> Digest:
+    """The SHA-256 of a content, open for more."""
+    digest = hashlib.sha256()
+    async for chunk in content:
+        await asyncio.to_thread(digest.update, chunk)
+    return digest

@@ -44,6 +44,13 @@ class FinishUpload:
     size: int
     sha256: str
     key_version: int
+    media_type: str = ""
+    """What the content shows itself to be; empty: as it was declared."""
+
+
+@dataclass(frozen=True)
+class ExpireFile:
+    """Give up waiting for the content."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class DeleteFile:
     pass
 
 
-FileCommand = CreateFile | FinishUpload | DeleteFile
+FileCommand = CreateFile | FinishUpload | ExpireFile | DeleteFile
 
 
 def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorChanged]:
@@ -67,9 +74,18 @@ def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorCh
         raise NotFound("There is no such file.")
     if isinstance(command, DeleteFile):
         return [] if file.status == "DELETED" else [_changed(replace(file, status="DELETED"))]
+    if isinstance(command, ExpireFile):
+        return [_changed(replace(file, status="DELETED"))] if file.status == "PENDING" else []
     if file.status != "PENDING":
         raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
-    done = replace(file, status="UPLOADED", size=command.size, sha256=command.sha256, key_version=command.key_version)
+    done = replace(
+        file,
+        status="UPLOADED",
+        size=command.size,
+        sha256=command.sha256,
+        key_version=command.key_version,
+        media_type=command.media_type or file.media_type,
+    )
     return [_changed(done)]
 
 

@@ -1,14 +1,16 @@
 """Contents are encrypted in segments, each of which says for itself whether it is what was stored.
 
-AES-256-GCM over segments of 64 KiB in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár
-2015, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"): the nonce is the
-file's random prefix (7 bytes), the segment's number (4 bytes), and whether it is the last (1 byte).
-The key is the file's own, derived (HKDF-SHA-256, RFC 5869) from the organisation's data key with the
-organisation, the file and the key's version. So a flipped byte, a truncation, a segment that was
-swapped, repeated or taken from another file fails, and nothing of it is released.
+A content is a number of parts, a part is a number of segments of 64 KiB: AES-256-GCM in the STREAM
+construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015, "Online Authenticated-Encryption and its
+Nonce-Reuse Misuse-Resistance"). The nonce is the part's random prefix (7 bytes), the segment's
+number (4 bytes), and whether it is the part's last (1 byte). The key is the part's own, derived
+(HKDF-SHA-256, RFC 5869) from the organisation's data key with the organisation, the file, the key's
+version, and where in the file the part begins. So a flipped byte, a truncation, a segment or a part
+that was swapped, repeated or taken from another file fails, and nothing of it is released.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,38 +21,65 @@ SEGMENT = 64 * 1024
 """Bytes of plaintext of every segment but the last."""
 TAG = 16
 SEALED_SEGMENT = SEGMENT + TAG
-MAGIC = b"CDF1"
+MAGIC = b"CDF2"
 PREFIX = 7
 HEADER = len(MAGIC) + PREFIX
 
 
 @dataclass(frozen=True)
-class Segments:
-    """The cipher of one file's content."""
+class ContentKey:
+    """What the parts of one file are encrypted with; ``context`` names organisation, file and key version."""
+
+    data_key: bytes
+    context: str
+
+    def new_part(self, start: int) -> "PartCipher":
+        """For a part that begins at the byte ``start`` and is to be stored."""
+        return self.part(start, MAGIC + secrets.token_bytes(PREFIX))
+
+    def part(self, start: int, header: bytes) -> "PartCipher":
+        """For a part that was stored with this header. Raises ValueError for another format."""
+        if len(header) != HEADER or not header.startswith(MAGIC):
+            raise ValueError("not the header of a part")
+        info = f"{self.context}/{start}".encode()
+        return PartCipher(AESGCM(HKDF(SHA256(), 32, salt=header, info=info).derive(self.data_key)), header)
+
+
+@dataclass(frozen=True)
+class PartCipher:
+    """The cipher of one part."""
 
     cipher: AESGCM
     header: bytes
 
-    @classmethod
-    def new(cls, data_key: bytes, context: str) -> "Segments":
-        """For a content that is to be stored; ``context`` names organisation, file and key version."""
-        return cls.of(data_key, context, MAGIC + secrets.token_bytes(PREFIX))
+    def seal(self, plain: bytes) -> bytearray:
+        """All the segments of a part, one after the other; at least one byte of it."""
+        sealed = bytearray(sealed_size(len(plain)))
+        source, target = memoryview(plain), memoryview(sealed)
+        last = (len(plain) - 1) // SEGMENT
+        for number, start in enumerate(range(0, len(plain), SEGMENT)):
+            segment = source[start : start + SEGMENT]
+            at = number * SEALED_SEGMENT
+            into = target[at : at + len(segment) + TAG]
+            self.cipher.encrypt_into(self._nonce(number, last=number == last), segment, self.header, into)
+        return sealed
 
-    @classmethod
-    def of(cls, data_key: bytes, context: str, header: bytes) -> "Segments":
-        """For a content that was stored with this header. Raises ValueError for another format."""
-        if len(header) != HEADER or not header.startswith(MAGIC):
-            raise ValueError("not the header of a content")
-        key = HKDF(SHA256(), 32, salt=header[len(MAGIC) :], info=context.encode()).derive(data_key)
-        return cls(AESGCM(key), header)
+    def open(self, sealed: memoryview, first: int, last: int) -> bytes:
+        """The plaintext of segments from the number ``first`` on; ``last`` is the part's last one.
 
-    def seal(self, number: int, segment: bytes | memoryview, *, last: bool) -> bytes:
-        """The segment, encrypted."""
-        return self.cipher.encrypt(self._nonce(number, last=last), segment, self.header)
+        Raises `cryptography.exceptions.InvalidTag` where they are not what was stored there.
+        """
+        return b"".join(self._opened(sealed, first, last))
 
-    def open(self, number: int, sealed: bytes | memoryview, *, last: bool) -> bytes:
-        """The segment. Raises `cryptography.exceptions.InvalidTag` where it is not what was stored there."""
-        return self.cipher.decrypt(self._nonce(number, last=last), sealed, self.header)
+    def _opened(self, sealed: memoryview, first: int, last: int) -> Iterator[bytes]:
+        for number, at in enumerate(range(0, len(sealed), SEALED_SEGMENT), first):
+            nonce = self._nonce(number, last=number == last)
+            yield self.cipher.decrypt(nonce, sealed[at : at + SEALED_SEGMENT], self.header)
 
     def _nonce(self, number: int, *, last: bool) -> bytes:
         return self.header[len(MAGIC) :] + number.to_bytes(4) + bytes([last])
+
+
+def sealed_size(size: int) -> int:
+    """Bytes that a part of ``size`` bytes has when sealed."""
+    return size + -(-size // SEGMENT) * TAG

@@ -12,5 +12,65 @@ INSERT INTO file (
     %(size)s, %(sha256)s, %(key_version)s, %(version)s, %(now)s, %(now)s
 )
 ON CONFLICT (file_id) DO UPDATE SET
-    status = excluded.status, name = excluded.name, size = excluded.size, sha256 = excluded.sha256,
-    key_version = excluded.key_version, version = excluded.version, updated_at = excluded.updated_at
+    status = excluded.status, name = excluded.name, media_type = excluded.media_type, size = excluded.size,
+    sha256 = excluded.sha256, key_version = excluded.key_version, version = excluded.version, updated_at = excluded.updated_at
+
+-- name: create_upload
+INSERT INTO upload (file_id, size, attempt, metadata, expires_at)
+VALUES (%(file_id)s, %(size)s, gen_random_uuid(), %(metadata)s, %(expires_at)s)
+
+-- name: find_upload
+SELECT file_id, upload.size, key_version, metadata, expires_at,
+    coalesce(sum(part.size), 0)::bigint AS offset, count(part.number) AS parts,
+    (array_agg(part.object ORDER BY part.number DESC))[1] AS last_object
+FROM upload LEFT JOIN part USING (file_id)
+WHERE file_id = %s
+GROUP BY upload.file_id
+
+-- name: take_over
+UPDATE upload SET attempt = %(attempt)s WHERE file_id = %(file_id)s
+
+-- name: prolong_upload
+UPDATE upload SET expires_at = %(expires_at)s, key_version = %(key_version)s
+WHERE file_id = %(file_id)s AND attempt = %(attempt)s
+RETURNING file_id
+
+-- name: add_part
+INSERT INTO part (file_id, number, start, size, object, header)
+VALUES (%(file_id)s, %(number)s, %(start)s, %(size)s, %(object)s, %(header)s)
+
+-- name: end_upload
+DELETE FROM upload
+WHERE file_id = %(file_id)s AND (%(attempt)s::uuid IS NULL OR attempt = %(attempt)s)
+RETURNING file_id
+
+-- name: drop_parts
+DELETE FROM part WHERE file_id = %s RETURNING size
+
+-- name: load_parts
+SELECT number, start, size, object, header FROM part
+WHERE file_id = %(file_id)s AND start < %(end)s AND start + size > %(start)s
+ORDER BY number
+
+-- name: use
+INSERT INTO usage (organization_id, bytes) VALUES (%s, %s)
+ON CONFLICT (organization_id) DO UPDATE SET bytes = usage.bytes + excluded.bytes
+RETURNING bytes
+
+-- name: find_usage
+SELECT bytes FROM usage WHERE organization_id = %s
+
+-- name: expired_uploads
+SELECT file_id FROM upload WHERE expires_at <= %s ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+
+-- name: next_expiry
+SELECT min(expires_at) AS expires_at FROM upload
+
+-- name: add_removal
+INSERT INTO removal (file_id, folder) VALUES (%s, %s) ON CONFLICT DO NOTHING
+
+-- name: removals
+SELECT file_id, folder FROM removal ORDER BY file_id LIMIT 100
+
+-- name: drop_removal
+DELETE FROM removal WHERE file_id = %s

@@ -1,6 +1,5 @@
 """The gRPC services of files."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,99 +10,139 @@ from cryptography.exceptions import InvalidTag
 from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.contracts.files.v1 import files_pb2_grpc as pb_grpc
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
-from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import DomainError, Invalid, NotFound, Rejected
+from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Rejected, Unavailable
+from canvas_demo.kernel.idempotency import current_idempotency_key
 from canvas_demo.kernel.module import Runtime
-from canvas_demo.kernel.rpc import Service, ask
+from canvas_demo.kernel.rpc import Service
 from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
-from canvas_demo.modules.files import contents
-from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File, FinishUpload
-from canvas_demo.modules.files.encryption import Segments
-from canvas_demo.modules.files.storage import LocalFileStorage
-from canvas_demo.modules.files.store import FILE, Shown, show
+from canvas_demo.modules.files import store
+from canvas_demo.modules.files.contents import read
+from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File
+from canvas_demo.modules.files.keys import ContentKeys
+from canvas_demo.modules.files.storage import FileStorage
+from canvas_demo.modules.files.store import FILE, Shown, Upload
+from canvas_demo.modules.files.sweeping import Sweeper, end
+from canvas_demo.modules.files.uploads import Incoming, Uploads
 
 log = structlog.get_logger(__name__)
+
+METADATA_LIMIT = 8192
+"""Bytes of what an uploader wants to read again."""
 
 
 class FilesService(pb_grpc.FilesServicer):
     """Files of the caller's organisation; those of another do not exist here."""
 
-    def __init__(self, runtime: Runtime, storage: LocalFileStorage) -> None:
+    def __init__(self, runtime: Runtime, storage: FileStorage, sweeper: Sweeper) -> None:
         self._pool = runtime.pool
+        self._requests = runtime.requests
         self._storage = storage
-        self._keys = keys_pb2_grpc.KeysStub(runtime.channels.to("keys"))
+        self._sweeper = sweeper
+        self._keys = ContentKeys(runtime.channels)
+        self._uploads = Uploads(runtime, storage, self._keys)
 
     async def CreateFile(self, request: pb.CreateFileRequest, context: Any) -> pb.File:
-        caller, file_id = current_caller(), new_id()
-        create = CreateFile(
-            file_id, caller.organization_id, request.name, request.media_type, dict(request.attributes), caller.user_id
-        )
-        async with self._pool.connection() as connection:
-            await execute(connection, FILE, file_id, caller.organization_id, create, datetime.now(UTC))
-            return _message(await _read(connection, file_id))
+        if len(request.metadata) > METADATA_LIMIT:
+            raise Invalid("metadata", f"must have at most {METADATA_LIMIT} characters")
 
-    async def UploadContent(self, request_iterator: AsyncIterator[pb.UploadContentRequest], context: Any) -> pb.File:
-        caller = current_caller()
+        async def create(connection: Connection) -> pb.File:
+            return await self._create(connection, request)
+
+        created = await self._requests.once(request, pb.File, create)
+        if current_idempotency_key() and await self._was_given_up(created.id):
+            # The request that is repeated here broke off, and what it had begun was undone.
+            await self._requests.forget()
+            created = await self._requests.once(request, pb.File, create)
+        if created.status == "PENDING" and request.HasField("size") and request.size == 0:
+            await self._append(pb.Append(file_id=created.id, anew=True), Incoming(_nothing()))
+            return await self._file(created.id)
+        return created
+
+    async def AppendContent(self, request_iterator: AsyncIterator[pb.AppendContentRequest], context: Any) -> pb.Upload:
         first = await anext(aiter(request_iterator), None)
-        if first is None or not first.file_id:
+        if first is None or not first.append.file_id:
             raise Invalid("file_id", "must come first")
-        file = (await self._find(first.file_id)).file
-        if file.status != "PENDING":
-            raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
-        key = await self._key(caller.organization_id, 0)
-        segments = Segments.new(key.key, _context(file, key.key_version))
-        async with self._storage.draft(file.file_id) as draft:
-            incoming = _Incoming(request_iterator)
-            stored = await contents.store(incoming.chunks(), segments, draft)
-            if stored.size != incoming.size:
-                raise Invalid("size", f"must come last, and be {stored.size}, the number of bytes before it")
-            await asyncio.to_thread(draft.commit)
-        finish = FinishUpload(stored.size, stored.sha256, key.key_version)
-        async with self._pool.connection() as connection:
-            now = datetime.now(UTC)
-            await execute(connection, FILE, file.file_id, caller.organization_id, finish, now)
-            return _message(await _read(connection, file.file_id))
+        await self._append(first.append, Incoming(request_iterator))
+        return await self._upload(first.append.file_id)
+
+    async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.Upload:
+        return await self._upload(request.file_id)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Any) -> pb.File:
-        return _message(await self._find(request.file_id))
+        return await self._file(request.file_id)
 
     async def ReadContent(self, request: pb.ReadContentRequest, context: Any) -> AsyncIterator[pb.ReadContentResponse]:
-        file = (await self._find(request.file_id)).file
+        async with self._pool.connection() as connection:
+            file = (await _read(connection, request.file_id)).file
         if file.status != "UPLOADED":
             raise Rejected(f"File {file.file_id} is {file.status}: it has no content.")
         if request.offset < 0 or request.length < 0:
             raise Invalid("offset", "and length must not be negative")
-        key = await self._key(file.organization_id, file.key_version)
-        header = await contents.read_header(self._storage, file.file_id)
-        segments = Segments.of(key.key, _context(file, key.key_version), header)
-        length = request.length or file.size
+        length = min(request.length or file.size, max(file.size - request.offset, 0))
         try:
-            async for chunk in contents.load(self._storage, file.file_id, segments, file.size, request.offset, length):
+            async for chunk in self._content(file, request.offset, length):
                 yield pb.ReadContentResponse(chunk=chunk)
-        except InvalidTag as error:
+        except (InvalidTag, FileNotFoundError, ValueError) as error:
+            await self._file(file.file_id)  # deleted while it was read: NotFound
             log.exception("content was tampered with", file_id=file.file_id)
             raise DomainError(f"The content of file {file.file_id} is not what was stored.") from error
 
     async def DeleteFile(self, request: pb.DeleteFileRequest, context: Any) -> pb.File:
-        caller = current_caller()
-        shown = await self._find(request.file_id)
-        async with self._pool.connection() as connection:
-            now = datetime.now(UTC)
-            done = await execute(connection, FILE, shown.file.file_id, caller.organization_id, DeleteFile(), now)
-        await self._storage.delete(shown.file.file_id)
-        return _message(Shown(done.state, done.version, shown.created_at, now))
+        async def delete(connection: Connection) -> pb.File:
+            shown = await _read(connection, request.file_id)
+            await end(connection, shown.file.file_id, DeleteFile())
+            return _message(await store.show(connection, shown.file.file_id) or shown)
 
-    async def _find(self, file_id: str) -> Shown:
-        async with self._pool.connection() as connection:
-            return await _read(connection, file_id)
+        deleted = await self._requests.once(request, pb.File, delete)
+        try:
+            await self._sweeper.remove(deleted.id, f"{deleted.organization_id}/{deleted.id}")
+        except Unavailable as error:
+            log.warning("bytes of a deleted file are removed later", file_id=deleted.id, error=error.detail)
+        return deleted
 
-    async def _key(self, organization_id: str, version: int) -> keys_pb2.DataKey:
-        request = keys_pb2.GetDataKeyRequest(organization_id=organization_id, key_version=version)
-        return await ask(self._keys.GetDataKey(request))
+    async def _content(self, file: File, offset: int, length: int) -> AsyncIterator[bytes]:
+        _, key = await self._keys.of(file, file.key_version)
+        async with self._pool.connection() as connection:
+            parts = await store.load_parts(connection, file.file_id, offset, offset + length)
+        async for chunk in read(self._storage, key, parts, offset, length):
+            yield chunk
+
+    async def _create(self, connection: Connection, request: pb.CreateFileRequest) -> pb.File:
+        caller, file_id = current_caller(), new_id()
+        create = CreateFile(
+            file_id, caller.organization_id, request.name, request.media_type, dict(request.attributes), caller.user_id
+        )
+        done = await execute(connection, FILE, file_id, caller.organization_id, create, datetime.now(UTC))
+        size = request.size if request.HasField("size") else None
+        await self._uploads.create(connection, done.state, size, request.metadata)
+        return _message(await _read(connection, file_id))
+
+    async def _append(self, append: pb.Append, incoming: Incoming) -> None:
+        async with self._pool.connection() as connection:
+            file = (await _read_ended(connection, append.file_id)).file
+        if file.status == "UPLOADED" and append.anew and current_idempotency_key():
+            await self._uploads.compare(file, incoming)
+        else:
+            await self._uploads.append(file, append, incoming)
+
+    async def _was_given_up(self, file_id: str) -> bool:
+        async with self._pool.connection() as connection:
+            file = (await FILE.load(connection, file_id)).state
+        return file is not None and file.status == "DELETED" and not file.sha256
+
+    async def _file(self, file_id: str) -> pb.File:
+        async with self._pool.connection() as connection:
+            return _message(await _read(connection, file_id))
+
+    async def _upload(self, file_id: str) -> pb.Upload:
+        async with self._pool.connection() as connection:
+            shown = await _read_ended(connection, file_id)
+            upload = await store.find_upload(connection, shown.file.file_id)
+        return _upload_message(shown, upload)
 
 
 class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
@@ -120,36 +159,27 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
         return subjects_pb2.CheckSubjectResponse()
 
 
-class _Incoming:
-    """An upload as it comes in; ``size`` is what the caller said at its end."""
-
-    def __init__(self, requests: AsyncIterator[pb.UploadContentRequest]) -> None:
-        self._requests = requests
-        self.size: int | None = None
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The content, up to the word of its size."""
-        async for request in self._requests:
-            if request.WhichOneof("part") == "size":
-                self.size = request.size
-                return
-            yield request.chunk
+async def _nothing() -> AsyncIterator[pb.AppendContentRequest]:
+    return
+    yield  # an async generator
 
 
 async def _read(connection: Connection, file_id: str) -> Shown:
     """The caller's file. Raises `NotFound` also where it is another organisation's, or was deleted."""
-    shown = await show(connection, checked_id(file_id, "file"))
-    if (
-        shown is None
-        or shown.file.organization_id != current_caller().organization_id
-        or shown.file.status == "DELETED"
-    ):
+    try:
+        return await _read_ended(connection, file_id)
+    except Gone as error:
+        raise NotFound(f"There is no file {file_id}.") from error
+
+
+async def _read_ended(connection: Connection, file_id: str) -> Shown:
+    """The same for one who uploads it: `Gone` where it was deleted, or given up."""
+    shown = await store.show(connection, checked_id(file_id, "file"))
+    if shown is None or shown.file.organization_id != current_caller().organization_id:
         raise NotFound(f"There is no file {file_id}.")
+    if shown.file.status == "DELETED":
+        raise Gone(f"File {file_id} was deleted, or given up because its content did not come in time.")
     return shown
-
-
-def _context(file: File, key_version: int) -> str:
-    return f"{file.organization_id}/{file.file_id}/{key_version}"
 
 
 def _message(shown: Shown) -> pb.File:
@@ -160,10 +190,23 @@ def _message(shown: Shown) -> pb.File:
     )
 
 
-def services(runtime: Runtime, storage: LocalFileStorage) -> list[Service]:
+def _upload_message(shown: Shown, upload: Upload | None) -> pb.Upload:
+    if upload is None:
+        return pb.Upload(file=_message(shown), offset=shown.file.size, size=shown.file.size)
+    return pb.Upload(
+        file=_message(shown),
+        offset=upload.offset,
+        size=upload.size,
+        expires_at=rfc3339(upload.expires_at),
+        metadata=upload.metadata,
+    )
+
+
+def services(runtime: Runtime, storage: FileStorage, sweeper: Sweeper) -> list[Service]:
     """What files answers."""
+    files = FilesService(runtime, storage, sweeper)
     return [
-        Service(pb_grpc.add_FilesServicer_to_server, FilesService(runtime, storage), "canvas_demo.files.v1.Files"),
+        Service(pb_grpc.add_FilesServicer_to_server, files, "canvas_demo.files.v1.Files"),
         Service(
             subjects_pb2_grpc.add_SubjectsServicer_to_server, SubjectsService(runtime), "canvas_demo.kernel.v1.Subjects"
         ),

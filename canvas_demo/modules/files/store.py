@@ -1,7 +1,9 @@
-"""The table of files."""
+"""The tables of files."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -10,6 +12,7 @@ from canvas_demo.kernel.aggregate import Aggregate, Loaded
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.events import EventTypes
 from canvas_demo.kernel.sql import Queries
+from canvas_demo.modules.files.contents import Part
 from canvas_demo.modules.files.domain import File, decide, evolve
 
 QUERIES = Queries(__package__)
@@ -32,6 +35,125 @@ async def show(connection: Connection, file_id: str) -> Shown | None:
         return None
     about = {key: row.pop(key) for key in ("version", "created_at", "updated_at")}
     return Shown(File(**row), **about)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """How far the content of a PENDING file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
+
+    ``last_object`` is the one with the last of them.
+    """
+
+    file_id: str
+    size: int | None
+    key_version: int | None
+    metadata: str
+    expires_at: datetime
+    offset: int
+    parts: int
+    last_object: str | None
+
+
+async def create_upload(
+    connection: Connection, file_id: str, size: int | None, metadata: str, expires_at: datetime
+) -> None:
+    """Wait for the content of a new file."""
+    row = {"file_id": file_id, "size": size, "metadata": metadata, "expires_at": expires_at}
+    await connection.execute(QUERIES["create_upload"], row)
+
+
+async def find_upload(connection: Connection, file_id: str) -> Upload | None:
+    """How far the file's content has come; None where nothing is waited for."""
+    row = await (await connection.execute(QUERIES["find_upload"], [file_id])).fetchone()
+    return Upload(**row) if row else None
+
+
+async def take_over(connection: Connection, file_id: str, attempt: str) -> Upload | None:
+    """Make ``attempt`` the one that writes; None where nothing is waited for."""
+    await connection.execute(QUERIES["take_over"], {"file_id": file_id, "attempt": attempt})
+    return await find_upload(connection, file_id)
+
+
+async def add_parts(
+    connection: Connection,
+    file: File,
+    attempt: str,
+    key_version: int,
+    parts: Sequence[Part],
+    expires_at: datetime,
+) -> int | None:
+    """Keep parts; the bytes that the organisation has stored then. None where the attempt was taken over."""
+    row = {"file_id": file.file_id, "attempt": attempt, "key_version": key_version, "expires_at": expires_at}
+    if await (await connection.execute(QUERIES["prolong_upload"], row)).fetchone() is None:
+        return None
+    rows = [{"file_id": file.file_id, **asdict(part)} for part in parts]
+    await connection.cursor().executemany(QUERIES["add_part"], rows)
+    return await _use(connection, file, sum(part.size for part in parts))
+
+
+async def end_upload(connection: Connection, file_id: str, attempt: str | None = None) -> bool:
+    """Wait no longer, if ``attempt`` is the one that writes; without it, whoever does. False where another does."""
+    row = {"file_id": file_id, "attempt": attempt}
+    return await (await connection.execute(QUERIES["end_upload"], row)).fetchone() is not None
+
+
+async def drop_parts(connection: Connection, file: File) -> None:
+    """Keep no part of the content."""
+    rows = await (await connection.execute(QUERIES["drop_parts"], [file.file_id])).fetchall()
+    if rows:
+        await _use(connection, file, -sum(row["size"] for row in rows))
+
+
+async def load_parts(connection: Connection, file_id: str, start: int, end: int) -> list[Part]:
+    """The parts that hold the bytes from ``start`` to ``end``, in their order."""
+    values = {"file_id": file_id, "start": start, "end": end}
+    return [Part(**row) for row in await (await connection.execute(QUERIES["load_parts"], values)).fetchall()]
+
+
+async def usage_of(connection: Connection, organization_id: str) -> int:
+    """Bytes that an organisation has stored."""
+    row = await (await connection.execute(QUERIES["find_usage"], [organization_id])).fetchone()
+    return row["bytes"] if row else 0
+
+
+async def expired_uploads(connection: Connection, now: datetime) -> list[str]:
+    """Files whose content has not come in time; others that look at the same time see others."""
+    cursor = await connection.execute(QUERIES["expired_uploads"], [now])
+    return [row["file_id"] for row in await cursor.fetchall()]
+
+
+async def next_expiry(connection: Connection) -> datetime | None:
+    """When the next upload is given up, unless more of it comes."""
+    row = await (await connection.execute(QUERIES["next_expiry"])).fetchone()
+    expires_at: datetime | None = row["expires_at"] if row else None
+    return expires_at
+
+
+async def drop_content(connection: Connection, file: File) -> None:
+    """Keep no part of the content of a file that ends, and remember that its objects are to be removed."""
+    await drop_parts(connection, file)
+    await connection.execute(QUERIES["add_removal"], [file.file_id, folder_of(file)])
+
+
+async def removals(connection: Connection) -> list[tuple[str, str]]:
+    """Ended files whose objects may be there yet, and their folders."""
+    rows = await (await connection.execute(QUERIES["removals"])).fetchall()
+    return [(row["file_id"], row["folder"]) for row in rows]
+
+
+async def drop_removal(connection: Connection, file_id: str) -> None:
+    """The objects of an ended file were removed."""
+    await connection.execute(QUERIES["drop_removal"], [file_id])
+
+
+def folder_of(file: File) -> str:
+    """Where in the storage the objects of a file lie."""
+    return f"{file.organization_id}/{file.file_id}"
+
+
+async def _use(connection: Connection, file: File, size: int) -> int:
+    row: Any = await (await connection.execute(QUERIES["use"], [file.organization_id, size])).fetchone()
+    return int(row["bytes"])
 
 
 async def load(connection: Connection, file_id: str) -> Loaded[File]:

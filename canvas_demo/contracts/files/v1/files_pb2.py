@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n canvas_demo/files/v1/files.proto\x12\x14\x63\x61nvas_demo.files.v1\"\xd0\x02\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12>\n\nattributes\x18\x08 \x03(\x0b\x32*.canvas_demo.files.v1.File.AttributesEntry\x12\x12\n\ncreated_by\x18\t \x01(\t\x12\x12\n\ncreated_at\x18\n \x01(\t\x12\x12\n\nupdated_at\x18\x0b \x01(\t\x12\x0f\n\x07version\x18\x0c \x01(\x05\x12\x13\n\x0bkey_version\x18\r \x01(\x05\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb5\x01\n\x11\x43reateFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12K\n\nattributes\x18\x03 \x03(\x0b\x32\x37.canvas_demo.files.v1.CreateFileRequest.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x14UploadContentRequest\x12\x11\n\x07\x66ile_id\x18\x01 \x01(\tH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04size\x18\x03 \x01(\x03H\x00\x42\x06\n\x04part\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"E\n\x12ReadContentRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"$\n\x13ReadContentResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t2\xbb\x03\n\x05\x46iles\x12Q\n\nCreateFile\x12\'.canvas_demo.files.v1.CreateFileRequest\x1a\x1a.canvas_demo.files.v1.File\x12Y\n\rUploadContent\x12*.canvas_demo.files.v1.UploadContentRequest\x1a\x1a.canvas_demo.files.v1.File(\x01\x12K\n\x07GetFile\x12$.canvas_demo.files.v1.GetFileRequest\x1a\x1a.canvas_demo.files.v1.File\x12\x64\n\x0bReadContent\x12(.canvas_demo.files.v1.ReadContentRequest\x1a).canvas_demo.files.v1.ReadContentResponse0\x01\x12Q\n\nDeleteFile\x12\'.canvas_demo.files.v1.DeleteFileRequest\x1a\x1a.canvas_demo.files.v1.Fileb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n canvas_demo/files/v1/files.proto\x12\x14\x63\x61nvas_demo.files.v1\"\xd0\x02\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12>\n\nattributes\x18\x08 \x03(\x0b\x32*.canvas_demo.files.v1.File.AttributesEntry\x12\x12\n\ncreated_by\x18\t \x01(\t\x12\x12\n\ncreated_at\x18\n \x01(\t\x12\x12\n\nupdated_at\x18\x0b \x01(\t\x12\x0f\n\x07version\x18\x0c \x01(\x05\x12\x13\n\x0bkey_version\x18\r \x01(\x05\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x06Upload\x12(\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1a.canvas_demo.files.v1.File\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\x04size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nexpires_at\x18\x04 \x01(\t\x12\x10\n\x08metadata\x18\x05 \x01(\tB\x07\n\x05_size\"\xe3\x01\n\x11\x43reateFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12K\n\nattributes\x18\x03 \x03(\x0b\x32\x37.canvas_demo.files.v1.CreateFileRequest.AttributesEntry\x12\x11\n\x04size\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08metadata\x18\x05 \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_size\"o\n\x14\x41ppendContentRequest\x12.\n\x06\x61ppend\x18\x01 \x01(\x0b\x32\x1c.canvas_demo.files.v1.AppendH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04size\x18\x03 \x01(\x03H\x00\x42\x06\n\x04part\"i\n\x06\x41ppend\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x61new\x18\x03 \x01(\x08\x12\x30\n\x08\x63hecksum\x18\x04 \x01(\x0b\x32\x1e.canvas_demo.files.v1.Checksum\"-\n\x08\x43hecksum\x12\x11\n\talgorithm\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"#\n\x10GetUploadRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"E\n\x12ReadContentRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"$\n\x13ReadContentResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t2\x90\x04\n\x05\x46iles\x12Q\n\nCreateFile\x12\'.canvas_demo.files.v1.CreateFileRequest\x1a\x1a.canvas_demo.files.v1.File\x12[\n\rAppendContent\x12*.canvas_demo.files.v1.AppendContentRequest\x1a\x1c.canvas_demo.files.v1.Upload(\x01\x12Q\n\tGetUpload\x12&.canvas_demo.files.v1.GetUploadRequest\x1a\x1c.canvas_demo.files.v1.Upload\x12K\n\x07GetFile\x12$.canvas_demo.files.v1.GetFileRequest\x1a\x1a.canvas_demo.files.v1.File\x12\x64\n\x0bReadContent\x12(.canvas_demo.files.v1.ReadContentRequest\x1a).canvas_demo.files.v1.ReadContentResponse0\x01\x12Q\n\nDeleteFile\x12\'.canvas_demo.files.v1.DeleteFileRequest\x1a\x1a.canvas_demo.files.v1.Fileb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,20 +39,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILE']._serialized_end=395
   _globals['_FILE_ATTRIBUTESENTRY']._serialized_start=346
   _globals['_FILE_ATTRIBUTESENTRY']._serialized_end=395
-  _globals['_CREATEFILEREQUEST']._serialized_start=398
-  _globals['_CREATEFILEREQUEST']._serialized_end=579
+  _globals['_UPLOAD']._serialized_start=398
+  _globals['_UPLOAD']._serialized_end=530
+  _globals['_CREATEFILEREQUEST']._serialized_start=533
+  _globals['_CREATEFILEREQUEST']._serialized_end=760
   _globals['_CREATEFILEREQUEST_ATTRIBUTESENTRY']._serialized_start=346
   _globals['_CREATEFILEREQUEST_ATTRIBUTESENTRY']._serialized_end=395
-  _globals['_UPLOADCONTENTREQUEST']._serialized_start=581
-  _globals['_UPLOADCONTENTREQUEST']._serialized_end=663
-  _globals['_GETFILEREQUEST']._serialized_start=665
-  _globals['_GETFILEREQUEST']._serialized_end=698
-  _globals['_READCONTENTREQUEST']._serialized_start=700
-  _globals['_READCONTENTREQUEST']._serialized_end=769
-  _globals['_READCONTENTRESPONSE']._serialized_start=771
-  _globals['_READCONTENTRESPONSE']._serialized_end=807
-  _globals['_DELETEFILEREQUEST']._serialized_start=809
-  _globals['_DELETEFILEREQUEST']._serialized_end=845
-  _globals['_FILES']._serialized_start=848
-  _globals['_FILES']._serialized_end=1291
+  _globals['_APPENDCONTENTREQUEST']._serialized_start=762
+  _globals['_APPENDCONTENTREQUEST']._serialized_end=873
+  _globals['_APPEND']._serialized_start=875
+  _globals['_APPEND']._serialized_end=980
+  _globals['_CHECKSUM']._serialized_start=982
+  _globals['_CHECKSUM']._serialized_end=1027
+  _globals['_GETUPLOADREQUEST']._serialized_start=1029
+  _globals['_GETUPLOADREQUEST']._serialized_end=1064
+  _globals['_GETFILEREQUEST']._serialized_start=1066
+  _globals['_GETFILEREQUEST']._serialized_end=1099
+  _globals['_READCONTENTREQUEST']._serialized_start=1101
+  _globals['_READCONTENTREQUEST']._serialized_end=1170
+  _globals['_READCONTENTRESPONSE']._serialized_start=1172
+  _globals['_READCONTENTRESPONSE']._serialized_end=1208
+  _globals['_DELETEFILEREQUEST']._serialized_start=1210
+  _globals['_DELETEFILEREQUEST']._serialized_end=1246
+  _globals['_FILES']._serialized_start=1249
+  _globals['_FILES']._serialized_end=1777
 # @@protoc_insertion_point(module_scope)

@@ -61,6 +61,7 @@ class File(_message.Message):
     """PENDING, UPLOADED or DELETED."""
     name: _builtins.str
     media_type: _builtins.str
+    """What the content shows itself to be, once UPLOADED; before, what was declared."""
     size: _builtins.int
     """Bytes; of an UPLOADED file."""
     sha256: _builtins.str
@@ -100,6 +101,44 @@ class File(_message.Message):
 Global___File: _TypeAlias = File  # noqa: Y015
 
 @_typing.final
+class Upload(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """Bytes that are stored."""
+    size: _builtins.int
+    """Bytes that the content will have, where that was said."""
+    expires_at: _builtins.str
+    """RFC 3339; when it is given up, unless more comes. Empty when there is nothing to wait for."""
+    metadata: _builtins.str
+    """As CreateFileRequest said it."""
+    @_builtins.property
+    def file(self) -> Global___File: ...
+    def __init__(
+        self,
+        *,
+        file: Global___File | None = ...,
+        offset: _builtins.int = ...,
+        size: _builtins.int | None = ...,
+        expires_at: _builtins.str = ...,
+        metadata: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "file", b"file", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "expires_at", b"expires_at", "file", b"file", "metadata", b"metadata", "offset", b"offset", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___Upload: _TypeAlias = Upload  # noqa: Y015
+
+@_typing.final
 class CreateFileRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -126,9 +165,17 @@ class CreateFileRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     media_type: _builtins.str
     """Empty: application/octet-stream."""
+    size: _builtins.int
+    """Bytes that the content will have: the last of them makes it UPLOADED. Not set: AppendContent
+    says it at the end.
+    """
+    metadata: _builtins.str
+    """What the uploader wants to read again with GetUpload."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -137,44 +184,129 @@ class CreateFileRequest(_message.Message):
         name: _builtins.str = ...,
         media_type: _builtins.str = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        size: _builtins.int | None = ...,
+        metadata: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "media_type", b"media_type", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "attributes", b"attributes", "media_type", b"media_type", "metadata", b"metadata", "name", b"name", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
 
 Global___CreateFileRequest: _TypeAlias = CreateFileRequest  # noqa: Y015
 
 @_typing.final
-class UploadContentRequest(_message.Message):
+class AppendContentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    FILE_ID_FIELD_NUMBER: _builtins.int
+    APPEND_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
-    file_id: _builtins.str
-    """First, once."""
     chunk: _builtins.bytes
     """Then, any number of times."""
     size: _builtins.int
-    """Last, once: how many bytes the content has."""
+    """Last, once, where CreateFile did not say it: how many bytes the content has. A server can't
+    tell a stream that was closed from one that broke off.
+    """
+    @_builtins.property
+    def append(self) -> Global___Append:
+        """First, once."""
+
+    def __init__(
+        self,
+        *,
+        append: Global___Append | None = ...,
+        chunk: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "chunk", b"chunk", "part", b"part", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "chunk", b"chunk", "part", b"part", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["append", "chunk", "size"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___AppendContentRequest: _TypeAlias = AppendContentRequest  # noqa: Y015
+
+@_typing.final
+class Append(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    ANEW_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
+    offset: _builtins.int
+    """How many bytes of the content are before this."""
+    anew: _builtins.bool
+    """Forget what is there, and begin at 0. With the Idempotency-Key of the request that made the
+    file, the whole content may come again after it was UPLOADED: it must be the same.
+    """
+    @_builtins.property
+    def checksum(self) -> Global___Checksum:
+        """Of all the chunks; where they don't match, none of them is kept: INVALID_ARGUMENT."""
+
     def __init__(
         self,
         *,
         file_id: _builtins.str = ...,
-        chunk: _builtins.bytes = ...,
-        size: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        anew: _builtins.bool = ...,
+        checksum: Global___Checksum | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "file_id", b"file_id", "part", b"part", "size", b"size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checksum", b"checksum"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "file_id", b"file_id", "part", b"part", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anew", b"anew", "checksum", b"checksum", "file_id", b"file_id", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["file_id", "chunk", "size"]  # noqa: Y015
-    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UploadContentRequest: _TypeAlias = UploadContentRequest  # noqa: Y015
+Global___Append: _TypeAlias = Append  # noqa: Y015
+
+@_typing.final
+class Checksum(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    algorithm: _builtins.str
+    """sha1, sha256 or sha512."""
+    digest: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        algorithm: _builtins.str = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Checksum: _TypeAlias = Checksum  # noqa: Y015
+
+@_typing.final
+class GetUploadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        file_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUploadRequest: _TypeAlias = GetUploadRequest  # noqa: Y015
 
 @_typing.final
 class GetFileRequest(_message.Message):

@@ -39,10 +39,15 @@ class FilesStub:
                 request_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.CreateFileRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.File.FromString,
                 _registered_method=True)
-        self.UploadContent = channel.stream_unary(
-                '/canvas_demo.files.v1.Files/UploadContent',
-                request_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.UploadContentRequest.SerializeToString,
-                response_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.File.FromString,
+        self.AppendContent = channel.stream_unary(
+                '/canvas_demo.files.v1.Files/AppendContent',
+                request_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.AppendContentRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.FromString,
+                _registered_method=True)
+        self.GetUpload = channel.unary_unary(
+                '/canvas_demo.files.v1.Files/GetUpload',
+                request_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.GetUploadRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.FromString,
                 _registered_method=True)
         self.GetFile = channel.unary_unary(
                 '/canvas_demo.files.v1.Files/GetFile',
@@ -65,16 +70,27 @@ class FilesServicer:
     """Missing associated documentation comment in .proto file."""
 
     def CreateFile(self, request, context):
-        """A PENDING descriptor: the place that the content will fill.
+        """A PENDING descriptor: the place that the content will fill. Unless its content comes, it is
+        given up after some time. RESOURCE_EXHAUSTED when the content would be too large for a file, or
+        for the organisation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def UploadContent(self, request_iterator, context):
-        """The content, from first byte to last, and then its size: only that makes the descriptor
-        UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
-        size, or with another one, it stays PENDING: INVALID_ARGUMENT.
+    def AppendContent(self, request_iterator, context):
+        """Content, from a byte on. What has arrived is kept, part by part, also when the call breaks off
+        after it; GetUpload tells how much that is. The descriptor is UPLOADED when the last byte of the
+        size that was said is there. A call takes the upload over: one that was under way is ended.
+        ABORTED when it is taken over, OUT_OF_RANGE when the offset is not what is stored, DATA_LOSS when
+        the file was deleted or given up, RESOURCE_EXHAUSTED as with CreateFile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUpload(self, request, context):
+        """How far an upload has come. DATA_LOSS when the file was deleted or given up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +103,8 @@ class FilesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadContent(self, request, context):
-        """The content, decrypted. FAILED_PRECONDITION while PENDING.
+        """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
+        destroyed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,10 +124,15 @@ def add_FilesServicer_to_server(servicer, server):
                     request_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.CreateFileRequest.FromString,
                     response_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.File.SerializeToString,
             ),
-            'UploadContent': grpc.stream_unary_rpc_method_handler(
-                    servicer.UploadContent,
-                    request_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.UploadContentRequest.FromString,
-                    response_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.File.SerializeToString,
+            'AppendContent': grpc.stream_unary_rpc_method_handler(
+                    servicer.AppendContent,
+                    request_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.AppendContentRequest.FromString,
+                    response_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.SerializeToString,
+            ),
+            'GetUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUpload,
+                    request_deserializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.GetUploadRequest.FromString,
+                    response_serializer=canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.SerializeToString,
             ),
             'GetFile': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFile,
@@ -166,7 +188,7 @@ class Files:
             _registered_method=True)
 
     @staticmethod
-    def UploadContent(request_iterator,
+    def AppendContent(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -179,9 +201,36 @@ class Files:
         return grpc.experimental.stream_unary(
             request_iterator,
             target,
-            '/canvas_demo.files.v1.Files/UploadContent',
-            canvas__demo_dot_files_dot_v1_dot_files__pb2.UploadContentRequest.SerializeToString,
-            canvas__demo_dot_files_dot_v1_dot_files__pb2.File.FromString,
+            '/canvas_demo.files.v1.Files/AppendContent',
+            canvas__demo_dot_files_dot_v1_dot_files__pb2.AppendContentRequest.SerializeToString,
+            canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.files.v1.Files/GetUpload',
+            canvas__demo_dot_files_dot_v1_dot_files__pb2.GetUploadRequest.SerializeToString,
+            canvas__demo_dot_files_dot_v1_dot_files__pb2.Upload.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,30 +32,48 @@ class FilesStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FilesAsyncStub: ...
     CreateFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.CreateFileRequest, _files_pb2.File]
-    """A PENDING descriptor: the place that the content will fill."""
-    UploadContent: _grpc.StreamUnaryMultiCallable[_files_pb2.UploadContentRequest, _files_pb2.File]
-    """The content, from first byte to last, and then its size: only that makes the descriptor
-    UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
-    size, or with another one, it stays PENDING: INVALID_ARGUMENT.
+    """A PENDING descriptor: the place that the content will fill. Unless its content comes, it is
+    given up after some time. RESOURCE_EXHAUSTED when the content would be too large for a file, or
+    for the organisation.
     """
+    AppendContent: _grpc.StreamUnaryMultiCallable[_files_pb2.AppendContentRequest, _files_pb2.Upload]
+    """Content, from a byte on. What has arrived is kept, part by part, also when the call breaks off
+    after it; GetUpload tells how much that is. The descriptor is UPLOADED when the last byte of the
+    size that was said is there. A call takes the upload over: one that was under way is ended.
+    ABORTED when it is taken over, OUT_OF_RANGE when the offset is not what is stored, DATA_LOSS when
+    the file was deleted or given up, RESOURCE_EXHAUSTED as with CreateFile.
+    """
+    GetUpload: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetUploadRequest, _files_pb2.Upload]
+    """How far an upload has come. DATA_LOSS when the file was deleted or given up."""
     GetFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]
     ReadContent: _grpc.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]
-    """The content, decrypted. FAILED_PRECONDITION while PENDING."""
+    """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
+    destroyed.
+    """
     DeleteFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _files_pb2.File]
 
 @_typing.type_check_only
 class FilesAsyncStub(FilesStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateFile: _aio.UnaryUnaryMultiCallable[_files_pb2.CreateFileRequest, _files_pb2.File]  # type: ignore[assignment]
-    """A PENDING descriptor: the place that the content will fill."""
-    UploadContent: _aio.StreamUnaryMultiCallable[_files_pb2.UploadContentRequest, _files_pb2.File]  # type: ignore[assignment]
-    """The content, from first byte to last, and then its size: only that makes the descriptor
-    UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
-    size, or with another one, it stays PENDING: INVALID_ARGUMENT.
+    """A PENDING descriptor: the place that the content will fill. Unless its content comes, it is
+    given up after some time. RESOURCE_EXHAUSTED when the content would be too large for a file, or
+    for the organisation.
     """
+    AppendContent: _aio.StreamUnaryMultiCallable[_files_pb2.AppendContentRequest, _files_pb2.Upload]  # type: ignore[assignment]
+    """Content, from a byte on. What has arrived is kept, part by part, also when the call breaks off
+    after it; GetUpload tells how much that is. The descriptor is UPLOADED when the last byte of the
+    size that was said is there. A call takes the upload over: one that was under way is ended.
+    ABORTED when it is taken over, OUT_OF_RANGE when the offset is not what is stored, DATA_LOSS when
+    the file was deleted or given up, RESOURCE_EXHAUSTED as with CreateFile.
+    """
+    GetUpload: _aio.UnaryUnaryMultiCallable[_files_pb2.GetUploadRequest, _files_pb2.Upload]  # type: ignore[assignment]
+    """How far an upload has come. DATA_LOSS when the file was deleted or given up."""
     GetFile: _aio.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]  # type: ignore[assignment]
     ReadContent: _aio.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]  # type: ignore[assignment]
-    """The content, decrypted. FAILED_PRECONDITION while PENDING."""
+    """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
+    destroyed.
+    """
     DeleteFile: _aio.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _files_pb2.File]  # type: ignore[assignment]
 
 class FilesServicer(metaclass=_abc_1.ABCMeta):
@@ -65,18 +83,31 @@ class FilesServicer(metaclass=_abc_1.ABCMeta):
         request: _files_pb2.CreateFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_files_pb2.File, _abc.Awaitable[_files_pb2.File]]:
-        """A PENDING descriptor: the place that the content will fill."""
+        """A PENDING descriptor: the place that the content will fill. Unless its content comes, it is
+        given up after some time. RESOURCE_EXHAUSTED when the content would be too large for a file, or
+        for the organisation.
+        """
 
     @_abc_1.abstractmethod
-    def UploadContent(
+    def AppendContent(
         self,
-        request_iterator: _MaybeAsyncIterator[_files_pb2.UploadContentRequest],
+        request_iterator: _MaybeAsyncIterator[_files_pb2.AppendContentRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_files_pb2.File, _abc.Awaitable[_files_pb2.File]]:
-        """The content, from first byte to last, and then its size: only that makes the descriptor
-        UPLOADED. A server can't tell a stream that was closed from one that broke off. Without the
-        size, or with another one, it stays PENDING: INVALID_ARGUMENT.
+    ) -> _typing.Union[_files_pb2.Upload, _abc.Awaitable[_files_pb2.Upload]]:
+        """Content, from a byte on. What has arrived is kept, part by part, also when the call breaks off
+        after it; GetUpload tells how much that is. The descriptor is UPLOADED when the last byte of the
+        size that was said is there. A call takes the upload over: one that was under way is ended.
+        ABORTED when it is taken over, OUT_OF_RANGE when the offset is not what is stored, DATA_LOSS when
+        the file was deleted or given up, RESOURCE_EXHAUSTED as with CreateFile.
         """
+
+    @_abc_1.abstractmethod
+    def GetUpload(
+        self,
+        request: _files_pb2.GetUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_files_pb2.Upload, _abc.Awaitable[_files_pb2.Upload]]:
+        """How far an upload has come. DATA_LOSS when the file was deleted or given up."""
 
     @_abc_1.abstractmethod
     def GetFile(
@@ -91,7 +122,9 @@ class FilesServicer(metaclass=_abc_1.ABCMeta):
         request: _files_pb2.ReadContentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_files_pb2.ReadContentResponse], _abc.AsyncIterator[_files_pb2.ReadContentResponse]]:
-        """The content, decrypted. FAILED_PRECONDITION while PENDING."""
+        """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
+        destroyed.
+        """
 
     @_abc_1.abstractmethod
     def DeleteFile(

@@ -1,0 +1,78 @@
+"""A file that comes is placed on its canvas before its content is there, and taken off where it does not come."""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID, uuid5
+
+import structlog
+
+from canvas_demo.contracts.canvases.v1 import canvases_pb2
+from canvas_demo.contracts.files.v1 import files_pb2
+from canvas_demo.gateway.callers import Metadata
+from canvas_demo.gateway.clients import Clients
+from canvas_demo.kernel.errors import Conflict, DomainError, Invalid
+from canvas_demo.kernel.idempotency import METADATA
+from canvas_demo.kernel.rpc import ask
+from canvas_demo.kernel.values import checked_coordinate
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+ATTEMPTS = 8
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+
+
+async def place_item(
+    modules: Clients, caller: Metadata, canvas_id: str, file_id: str, x: float, y: float
+) -> canvases_pb2.Item:
+    """Place the file's item; the second time that this is asked for the same file, the first answer comes again."""
+    item_id = str(uuid5(UUID(file_id), "item"))
+    place = canvases_pb2.PlaceItemRequest(canvas_id=canvas_id, item_id=item_id, file_id=file_id, x=x, y=y)
+    metadata = (*caller, (METADATA, f"place-{file_id}"))
+    canvas = await _repeated(lambda: modules.canvases.PlaceItem(place, metadata=metadata))
+    return _item(canvas, item_id)
+
+
+async def move_item(
+    modules: Clients, caller: Metadata, canvas_id: str, item: canvases_pb2.Item, x: float, y: float
+) -> canvases_pb2.Item:
+    """Move the item that `place_item` has placed, once."""
+    move = canvases_pb2.MoveItemRequest(canvas_id=canvas_id, item_id=item.id, x=x, y=y)
+    metadata = (*caller, (METADATA, f"move-{item.file_id}"))
+    canvas = await _repeated(lambda: modules.canvases.MoveItem(move, metadata=metadata))
+    return _item(canvas, item.id)
+
+
+async def withdraw(modules: Clients, caller: Metadata, file_id: str) -> None:
+    """Delete a file that does not come to its end; its event takes the item off the canvas."""
+    delete = files_pb2.DeleteFileRequest(file_id=file_id)
+    try:
+        await _repeated(lambda: modules.files.DeleteFile(delete, metadata=caller))
+    except DomainError as error:
+        log.warning("file of a broken upload not deleted", file_id=file_id, error=error.detail)
+
+
+def coordinate(text: str, field: str) -> float:
+    """The number that ``text`` is. Raises `Invalid`."""
+    if not _NUMBER.fullmatch(text):
+        raise Invalid(field, "must be a number")
+    return checked_coordinate(float(text), field)
+
+
+def _item(canvas: canvases_pb2.Canvas, item_id: str) -> canvases_pb2.Item:
+    return next(item for item in canvas.items if item.id == item_id)
+
+
+async def _repeated(call: Callable[[], Awaitable[T]]) -> T:
+    """The answer to a call that makes no condition: another writer who was quicker is no reason to give up."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await ask(call())
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  (spreads writers, keeps no secret)
+    raise AssertionError("unreachable")

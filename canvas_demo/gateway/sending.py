@@ -1,0 +1,64 @@
+"""A content on its way to the module files."""
+
+import asyncio
+from typing import Self
+
+from grpc.aio import StreamUnaryCall
+
+from canvas_demo.contracts.files.v1 import files_pb2 as pb
+from canvas_demo.gateway.callers import Metadata
+from canvas_demo.gateway.clients import Clients
+from canvas_demo.kernel.rpc import ask
+
+MESSAGE = 1024 * 1024
+"""Bytes of content that are sent at once, where they come in smaller pieces."""
+
+
+class Sending:
+    """One AppendContent call; what is sent is collected into large messages."""
+
+    def __init__(self, call: "StreamUnaryCall[pb.AppendContentRequest, pb.Upload]") -> None:
+        self._call = call
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self.size = 0
+        """Bytes so far."""
+
+    @classmethod
+    async def begin(cls, modules: Clients, metadata: Metadata, append: pb.Append) -> Self:
+        """Begin the call. Raises what the module answers, here and in all that follows."""
+        sending = cls(modules.files.AppendContent(metadata=metadata))
+        await sending._write(pb.AppendContentRequest(append=append))
+        return sending
+
+    async def send(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self._waiting.append(piece)
+        self._waiting_size += len(piece)
+        self.size += len(piece)
+        if self._waiting_size >= MESSAGE:
+            await self._flush()
+
+    async def end(self, *, say_size: bool = False) -> pb.Upload:
+        """Send what is left, and how much it was if that is not known yet; how far the upload has come then."""
+        await self._flush()
+        if say_size:
+            await self._write(pb.AppendContentRequest(size=self.size))
+        await self._call.done_writing()
+        return await ask(self._call)
+
+    def cancel(self) -> None:
+        """Break off."""
+        self._call.cancel()
+
+    async def _flush(self) -> None:
+        if self._waiting:
+            chunk, self._waiting, self._waiting_size = b"".join(self._waiting), [], 0
+            await self._write(pb.AppendContentRequest(chunk=chunk))
+
+    async def _write(self, request: pb.AppendContentRequest) -> None:
+        try:
+            await self._call.write(request)
+        except asyncio.InvalidStateError:
+            await ask(self._call)  # the module has ended the call already, and says why
+            raise

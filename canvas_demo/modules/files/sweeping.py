@@ -1,0 +1,81 @@
+"""What nobody finishes is given up, and what nobody has any more is removed."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from canvas_demo.kernel.aggregate import execute
+from canvas_demo.kernel.database import Connection, Pool
+from canvas_demo.kernel.errors import DomainError, Gone
+from canvas_demo.kernel.trace import Trace, set_trace
+from canvas_demo.modules.files import store
+from canvas_demo.modules.files.domain import DeleteFile, ExpireFile
+from canvas_demo.modules.files.storage import FileStorage
+from canvas_demo.modules.files.store import FILE
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two looks for what is to be given up."""
+SHORTEST_PAUSE = 0.1
+
+
+class Sweeper:
+    """Ends files: at somebody's wish, or when their content does not come in time."""
+
+    def __init__(self, pool: Pool, storage: FileStorage) -> None:
+        self._pool = pool
+        self._storage = storage
+
+    async def sweep(self) -> None:
+        """Give up, with an event each, the uploads whose time is over, and remove the bytes of all that ended."""
+        async with self._pool.connection() as connection:
+            for file_id in await store.expired_uploads(connection, datetime.now(UTC)):
+                set_trace(Trace.start())
+                await end(connection, file_id, ExpireFile())
+                log.info("upload given up", file_id=file_id)
+        async with self._pool.connection() as connection:
+            removals = await store.removals(connection)
+        for file_id, folder in removals:
+            await self.remove(file_id, folder)
+
+    async def remove(self, file_id: str, folder: str) -> None:
+        """Remove the bytes of a file that has ended. Raises `Unavailable`; `sweep` then does it later."""
+        await self._storage.delete_all(folder)
+        async with self._pool.connection() as connection:
+            await store.drop_removal(connection, file_id)
+
+    async def sweeping(self) -> None:
+        """`sweep` whenever something is due, for good."""
+        while True:
+            pause = LONGEST_PAUSE
+            try:
+                await self.sweep()
+                async with self._pool.connection() as connection:
+                    expiry = await store.next_expiry(connection)
+                if expiry:
+                    due = (expiry - datetime.now(UTC)).total_seconds()
+                    pause = min(pause, max(due, SHORTEST_PAUSE))
+            except DomainError as error:
+                log.warning("what is over is not all removed; it is tried again", error=error.detail)
+            except Exception:
+                log.exception("sweep failed; it is tried again")
+            await asyncio.sleep(pause)
+
+
+async def end(connection: Connection, file_id: str, command: DeleteFile | ExpireFile) -> None:
+    """End a file in the caller's transaction, and its upload; its bytes are to be removed after that.
+
+    Where the organisation's keys were destroyed no event can tell of it any more, and only the bytes go.
+    """
+    file = (await FILE.load(connection, file_id)).state
+    await store.end_upload(connection, file_id)
+    if file is None:
+        return
+    await store.drop_content(connection, file)
+    try:
+        async with connection.transaction():
+            await execute(connection, FILE, file_id, file.organization_id, command, datetime.now(UTC))
+    except Gone:
+        log.info("bytes of a file without keys are removed; its state stays", file_id=file_id)
