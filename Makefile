@@ -57,8 +57,13 @@ unit: setup ## Run the tests that need no stack
 	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: test
-test: lint prepare ## Check everything: style, types, imports, and all tests on a real stack
+test: lint prepare ## Check everything: style, types, imports, all tests on a real stack, and again with its modules apart
 	$(BIN)/pytest $(PYTEST_ARGS)
+	$(MAKE) apart
+
+.PHONY: apart
+apart: prepare ## Run the tests that ask the shared stack with each module in processes of its own
+	CANVAS_DEMO_TEST_SPLIT=1 $(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
 .PHONY: contents
 contents: setup ## Write the course's table of contents, and the links between its notebooks

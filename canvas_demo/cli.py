@@ -36,15 +36,18 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is up.")] = False,
     split: Annotated[bool, typer.Option(help="Each module in a process of its own.")] = False,
     websocket_hosts: Annotated[int, typer.Option(min=1, max=8, help="How many hosts hold websockets.")] = 1,
+    instances: Annotated[
+        list[str] | None, typer.Option(help="MODULE=N, with --split: that many processes of a module.")
+    ] = None,
     ports: Annotated[str, typer.Option(help="`auto`: take free ports and remember them.")] = "",
     only: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Start the stack, and supervise it until Ctrl-C."""
     from canvas_demo.stack.commands import bring_up
-    from canvas_demo.stack.component import Layout
+    from canvas_demo.stack.layout import layout_of
 
-    names = tuple(name for name in only.split(",") if name)
-    bring_up(Layout(split, websocket_hosts, names), detach=detach, auto_ports=ports == "auto")
+    layout = layout_of(only, instances or [], split=split, websocket_hosts=websocket_hosts)
+    bring_up(layout, detach=detach, auto_ports=ports == "auto")
 
 
 @app.command()
@@ -203,6 +206,19 @@ def migrate() -> None:
 
     for line in run_migrations(told_settings()):
         print(line)
+
+
+@app.command(hidden=True)
+def place(
+    name: Annotated[str, typer.Argument(help="The connector: a file of connectors/.")],
+    *,
+    seconds: Annotated[float, typer.Option(help="How long to wait until it streams.")] = 120,
+) -> None:
+    """Place a connector in Kafka Connect and wait until it streams; compose does so, `up` by itself."""
+    from canvas_demo.stack.connector import place_and_wait
+    from canvas_demo.stack.home import told_settings
+
+    print(f"{name}: {place_and_wait(told_settings(), name, seconds)}")
 
 
 @bench.command("start")

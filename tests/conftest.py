@@ -18,8 +18,11 @@ from canvas_demo.stack.channel import is_running
 from canvas_demo.stack.files import locked
 from canvas_demo.stack.home import load_settings
 
+SPLIT = "CANVAS_DEMO_TEST_SPLIT"
 RUN_FOLDER = "CANVAS_DEMO_TEST_RUN"
 START_SECONDS = 300
+APART = ("--split", "--instances", "canvases=2", "--instances", "notifications=2")
+"""With CANVAS_DEMO_TEST_SPLIT each module runs apart, and two of them twice."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="canvas-demo-test-")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With the modules apart, run what asks the shared stack; otherwise, all but what needs them apart."""
+    split = bool(os.environ.get(SPLIT))
+
+    def wanted(item: pytest.Item) -> bool:
+        return "stack" in getattr(item, "fixturenames", ()) if split else item.get_closest_marker("apart") is None
+
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the run's stack, from the one process that outlives every worker."""
     if hasattr(session.config, "workerinput"):
@@ -96,7 +110,7 @@ def stack() -> Stack:
     shared = Stack(folder / "home")
     with locked(folder / "lock"):
         if not is_running(shared.home):
-            shared.cli("up", "--detach", "--websocket-hosts", "2")
+            shared.cli("up", "--detach", "--websocket-hosts", "2", *(APART if os.environ.get(SPLIT) else ()))
     return shared
 
 

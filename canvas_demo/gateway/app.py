@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from canvas_demo.gateway import canvases, files, health, organization_keys, pages, people, sessions, uploads
@@ -12,6 +13,7 @@ from canvas_demo.gateway.clients import clients_over
 from canvas_demo.gateway.edge import Edge
 from canvas_demo.gateway.openapi import describe
 from canvas_demo.gateway.problems import answer_with_problems
+from canvas_demo.gateway.relay import Relay
 from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import Settings
 
@@ -21,7 +23,10 @@ async def run_gateway(settings: Settings) -> AsyncIterator[FastAPI]:
     """The ASGI application that answers HTTP, and its channels to the modules, until the block ends."""
     channels = Channels(settings, "gateway")
     try:
-        yield _application(settings, channels)
+        app = _application(settings, channels)
+        if settings.websocket_urls:
+            app.router.routes.insert(0, WebSocketRoute("/ws", Relay(settings.websocket_urls).serve, name="websocket"))
+        yield app
     finally:
         await channels.close()
 

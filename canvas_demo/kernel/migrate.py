@@ -12,10 +12,8 @@ import psycopg
 from psycopg import sql
 from yoyo import get_backend, read_migrations
 
-from canvas_demo.kernel.settings import Settings
+from canvas_demo.kernel.settings import CDC_ROLE, Settings
 
-CDC_ROLE = "canvas_demo_cdc"
-"""The role that Debezium reads the replication stream with; it may do nothing else."""
 SLOT = "canvas_demo_outbox"
 """The replication slot that keeps the WAL until Debezium has read it."""
 KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
@@ -69,6 +67,6 @@ def _create_role(connection: psycopg.Connection, settings: Settings, role: str, 
     verb: LiteralString = "ALTER" if exists else "CREATE"
     connection.execute(
         sql.SQL(verb + " ROLE {role} LOGIN " + right + " PASSWORD {password}").format(
-            role=sql.Identifier(role), password=sql.Literal(settings.derived_secret(f"postgres/{role}"))
+            role=sql.Identifier(role), password=sql.Literal(settings.database_password(role))
         )
     )

@@ -44,6 +44,23 @@ BROKEN_OFF = "Internal error from Core"
 """What grpc.aio says where the other side ends a call while a message is being written to it; why is then lost."""
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
+CHANNEL_OPTIONS = [
+    # Every instance of a module in turn; one that is not there is left out until it is back.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.dns_min_time_between_resolutions_ms", 1000),
+    # A process that is frozen keeps its connections: only its silence tells.
+    ("grpc.keepalive_time_ms", 3000),
+    ("grpc.keepalive_timeout_ms", 4000),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+SERVER_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    ("grpc.http2.max_ping_strikes", 0),
+]
+
 
 # --- errors ------------------------------------------------------------------------------------------------
 
@@ -128,7 +145,7 @@ class Channels:
         self._open: dict[str, grpc.aio.Channel] = {}
 
     def address(self, module: str) -> str:
-        """The ``host:port`` at which a module answers."""
+        """Where a module answers, as `Settings.grpc_address` says it."""
         return self._settings.grpc_address(module)
 
     def to(self, module: str) -> grpc.aio.Channel:
@@ -136,13 +153,13 @@ class Channels:
         return self.at(self.address(module))
 
     def at(self, address: str) -> grpc.aio.Channel:
-        """The channel to ``host:port``."""
+        """The channel to ``host:port``, or to several of them with commas between."""
         if address not in self._open:
             interceptors: list[grpc.aio.ClientInterceptor] = [
                 kind(self.credentials) for kind in (_UnaryUnary, _UnaryStream, _StreamUnary)
             ]
-            options = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.min_reconnect_backoff_ms", 100)]
-            self._open[address] = grpc.aio.insecure_channel(address, interceptors=interceptors, options=options)
+            target = f"ipv4:{address}" if "," in address else address
+            self._open[address] = grpc.aio.insecure_channel(target, interceptors=interceptors, options=CHANNEL_OPTIONS)
         return self._open[address]
 
     async def serving(self, module: str) -> bool:
@@ -284,7 +301,7 @@ class _Guard(grpc.aio.ServerInterceptor):
 async def serve_rpc(address: str, services: Sequence[Service], channels: Channels) -> AsyncIterator[None]:
     """Answer calls of ``services`` at ``address``, with health and reflection, until the block ends."""
     guard = _Guard(TokenVerifier(channels.to("identity")), channels.credentials)
-    server = grpc.aio.server(interceptors=[guard], options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(interceptors=[guard], options=SERVER_OPTIONS)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names: Iterable[str] = [service.name for service in services]

@@ -8,10 +8,13 @@ import hashlib
 import hmac
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+CDC_ROLE = "canvas_demo_cdc"
+"""The role that Debezium reads the replication stream with; it may do nothing else."""
 MODULES = ("keys", "identity", "canvases", "files", "websockets", "notifications")
 
 
@@ -46,16 +49,27 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field("", description="Kafka's bootstrap servers; empty: this host, port_kafka")
     connect_url: str = Field("", description="Kafka Connect's REST; empty: this host, port_connect")
     grpc_addresses: dict[str, str] = Field(
-        default_factory=dict, description='JSON, module → "host:port" where it is not on this host'
+        default_factory=dict,
+        description='JSON, module → "host:port" where it is not on this host; several instances: "ip:port,ip:port"',
     )
     grpc_listen: dict[str, str] = Field(
         default_factory=dict, description='JSON, module → "host:port" it listens on where that is another'
     )
     websocket_host_name: str = Field("ws-1", description="name of this websocket host")
+    websocket_urls: list[str] = Field(
+        default_factory=list,
+        description="JSON list of the websocket hosts that the gateway passes /ws on to; empty: it does not",
+    )
 
     secret: SecretStr = Field(
         SecretStr("canvas-demo"),
         description="what service credentials and the passwords of database roles are derived from",
+    )
+    postgres_password: SecretStr = Field(
+        SecretStr(""), description="password of postgres_admin; empty: derived from the secret"
+    )
+    cdc_password: SecretStr = Field(
+        SecretStr(""), description="password of the role that Debezium reads with; empty: derived from the secret"
     )
     master_key: SecretStr = Field(
         SecretStr(""), description="key-encryption key of the module keys: 32 bytes in base64"
@@ -100,7 +114,7 @@ class Settings(BaseSettings):
         return frozenset(self.web_origins or own)
 
     def grpc_address(self, module: str) -> str:
-        """The ``host:port`` at which ``module`` answers."""
+        """The ``host:port`` at which ``module`` answers; of several instances all, with commas between."""
         return self.grpc_addresses.get(module) or f"{self.host}:{self.port_grpc + MODULES.index(module) + 1}"
 
     def grpc_listen_address(self, module: str) -> str:
@@ -111,7 +125,12 @@ class Settings(BaseSettings):
         """A secret for one purpose, as 64 hex digits: HMAC-SHA-256 of it under ``secret``."""
         return hmac.new(self.secret.get_secret_value().encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
+    def database_password(self, role: str) -> str:
+        """The password of a role: a module's name, ``postgres_admin`` or `CDC_ROLE`."""
+        given = {self.postgres_admin: self.postgres_password, CDC_ROLE: self.cdc_password}.get(role)
+        return (given.get_secret_value() if given else "") or self.derived_secret(f"postgres/{role}")
+
     def database_url(self, role: str) -> str:
-        """The libpq URL of the database for ``role``: a module's name or ``postgres_admin``."""
-        password = self.derived_secret(f"postgres/{role}")
+        """The libpq URL of the database for ``role``."""
+        password = quote(self.database_password(role), safe="")
         return f"postgresql://{role}:{password}@{self.postgres_host}:{self.port_postgres}/{self.postgres_database}"

@@ -12,6 +12,8 @@ class Layout:
 
     split: bool = False
     websocket_hosts: int = 1
+    # Module → how many processes of it, where that is not one; only with ``split``.
+    instances: Mapping[str, int] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     # The JVMs write their AOT caches as they end.
     train: bool = False
@@ -72,4 +74,4 @@ class Component:
     trains: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
-    ready_seconds: float = 60.0
+    ready_seconds: float = 180.0

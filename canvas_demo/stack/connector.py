@@ -1,6 +1,7 @@
 """The Debezium connector as a component: placed in Kafka Connect, watched and restarted over REST."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.files import connectors
 from canvas_demo.stack.web import Reply, call
+
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,29 @@ def place(settings: Settings, name: str) -> bool:
         message = f"Kafka Connect refuses connectors/{name}.json: {_message(reply)}"
         raise StackError(message)
     return True
+
+
+def place_and_wait(settings: Settings, name: str, seconds: float) -> TaskStatus:
+    """Place the connector and return when it runs and reads the slot: for where no supervisor watches it.
+
+    :raises StackError: Connect refuses it, or it does not stream in time.
+    """
+    end = time.monotonic() + seconds
+    placed, seen = False, "nothing was answered yet"
+    while time.monotonic() < end:
+        try:
+            placed = placed or place(settings, name) or True
+            now = status(settings, name)
+            if now.runs and slot_reader(settings, name):
+                return now
+            seen = str(now)
+            if now.failed:
+                order(settings, name, "restart failed")
+        except OSError as error:
+            seen = str(error)
+        time.sleep(POLL_SECONDS)
+    message = f"the connector {name} does not stream within {seconds:.0f} s; last seen: {seen}"
+    raise StackError(message)
 
 
 def order(settings: Settings, name: str, what: str) -> None:

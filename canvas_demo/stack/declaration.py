@@ -8,13 +8,14 @@ import json
 import signal
 from dataclasses import replace
 
-from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.kernel.settings import CDC_ROLE, MODULES, Settings
 from canvas_demo.stack.component import AcceptsQueries, Answers, Component, Ends, Layout, Listens, Streams
 from canvas_demo.stack.home import children_environment
 
-CDC_ROLE = "canvas_demo_cdc"
 CONNECTOR = "outbox"
-FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS = len(MODULES) + 1
+MOST_INSTANCES = 3
+# After the modules' own ports and those of seven further websocket hosts.
+GRPC_OF_FURTHER_INSTANCES = 16
 
 
 def declare(settings: Settings, layout: Layout) -> tuple[Component, ...]:
@@ -150,20 +151,26 @@ def connect(settings: Settings) -> Component:
             "CANVAS_DEMO_PORT_POSTGRES": str(settings.port_postgres),
             "CANVAS_DEMO_POSTGRES_DATABASE": settings.postgres_database,
             "CANVAS_DEMO_CDC_USER": CDC_ROLE,
-            "CANVAS_DEMO_CDC_PASSWORD": settings.derived_secret(f"postgres/{CDC_ROLE}"),
+            "CANVAS_DEMO_CDC_PASSWORD": settings.database_password(CDC_ROLE),
         },
     )
 
 
 def backend(settings: Settings, layout: Layout) -> tuple[Component, ...]:
     """The modules and the gateway: in one process or each in its own, and further websocket hosts."""
-    if layout.split:
-        alone = (module_host(settings, module) for module in MODULES if module != "websockets")
-        parts = [*alone, websocket_host(settings, layout, 1), gateway(settings, ("gateway",))]
-    else:
-        parts = [gateway(settings, ())]
-    further = (websocket_host(settings, layout, number) for number in range(2, layout.websocket_hosts + 1))
-    return (*parts, *further)
+    hosts = [websocket_host(settings, layout, number) for number in range(1, layout.websocket_hosts + 1)]
+    if not layout.split:
+        return (gateway(settings, layout), *hosts[1:])
+    alone = (
+        module_host(settings, layout, module, number)
+        for module in MODULES
+        if module != "websockets"
+        for number in range(1, layout.instances.get(module, 1) + 1)
+    )
+    return (*alone, *hosts, gateway(settings, layout))
+
+
+# Ports
 
 
 def websocket_port(settings: Settings, layout: Layout, number: int) -> int:
@@ -173,49 +180,91 @@ def websocket_port(settings: Settings, layout: Layout, number: int) -> int:
     return settings.port_websockets + number - (1 if layout.split else 2)
 
 
+def grpc_offset(module: str, number: int) -> int:
+    """How far above ``port_grpc`` the instance of this number answers."""
+    if number == 1:
+        return 1 + MODULES.index(module)
+    if module == "websockets":
+        return 1 + len(MODULES) + number - 2
+    return GRPC_OF_FURTHER_INSTANCES + len(MODULES) * (number - 2) + MODULES.index(module)
+
+
+def grpc_addresses(settings: Settings, layout: Layout) -> dict[str, str]:
+    """Module → where its instances answer, for those that have several."""
+    several = {**layout.instances, "websockets": layout.websocket_hosts}
+    return {
+        module: ",".join(
+            f"{settings.host}:{settings.port_grpc + grpc_offset(module, number)}" for number in range(1, count + 1)
+        )
+        for module, count in several.items()
+        if count > 1
+    }
+
+
+# Processes of ours
+
+
 BACKEND_NEEDS = ("postgres", "kafka", "migrations")
 
 
-def gateway(settings: Settings, modules: tuple[str, ...]) -> Component:
-    """What answers on the web port: the gateway alone, or with no modules named all of the backend."""
-    grpc = {} if modules else {f"port_grpc+{at + 1}": settings.port_grpc + at + 1 for at in range(len(MODULES))}
+def part_environment(settings: Settings, layout: Layout) -> dict[str, str]:
+    """What every process of ours is told: the settings, and where to find modules that have several instances."""
+    addresses = grpc_addresses(settings, layout)
+    further = {"CANVAS_DEMO_GRPC_ADDRESSES": json.dumps(addresses)} if addresses else {}
+    return {**children_environment(settings), **further}
+
+
+def listening(settings: Settings, module: str, number: int) -> dict[str, str]:
+    """Which of the module's addresses is the instance's own."""
+    address = f"{settings.host}:{settings.port_grpc + grpc_offset(module, number)}"
+    return {"CANVAS_DEMO_GRPC_LISTEN": json.dumps({module: address})}
+
+
+def gateway(settings: Settings, layout: Layout) -> Component:
+    """What answers on the web port: the gateway, and unless split off all modules with it."""
     web = f"http://{settings.host}:{settings.port_web}"
+    if layout.split:
+        hosts = [websocket_port(settings, layout, number) for number in range(1, layout.websocket_hosts + 1)]
+        own = {"CANVAS_DEMO_WEBSOCKET_URLS": json.dumps([f"ws://{settings.host}:{port}/ws" for port in hosts])}
+        grpc = {}
+    else:
+        own = listening(settings, "websockets", 1)
+        grpc = {f"port_grpc+{at + 1}": settings.port_grpc + at + 1 for at in range(len(MODULES))}
     return Component(
-        modules[0] if modules else "backend",
+        "gateway" if layout.split else "backend",
         "serve",
         Answers(f"{web}/api/health"),
         needs=BACKEND_NEEDS,
         ports={"port_web": settings.port_web, **grpc},
         address=web,
-        environment=children_environment(settings),
-        modules=modules,
+        environment={**part_environment(settings, layout), **own},
+        modules=("gateway",) if layout.split else (),
     )
 
 
-def module_host(settings: Settings, module: str) -> Component:
+def module_host(settings: Settings, layout: Layout, module: str, number: int) -> Component:
     """One module in a process of its own."""
-    port = settings.port_grpc + MODULES.index(module) + 1
+    offset = grpc_offset(module, number)
+    port = settings.port_grpc + offset
     return Component(
-        module,
+        module if number == 1 else f"{module}-{number}",
         "serve",
         Listens(port),
         needs=BACKEND_NEEDS,
-        ports={f"port_grpc+{MODULES.index(module) + 1}": port},
+        ports={f"port_grpc+{offset}": port},
         address=f"{settings.host}:{port}",
-        environment=children_environment(settings),
+        environment={**part_environment(settings, layout), **listening(settings, module, number)},
         modules=(module,),
     )
 
 
 def websocket_host(settings: Settings, layout: Layout, number: int) -> Component:
     """A host of the websockets module in a process of its own, with a name and ports of its own."""
-    web = websocket_port(settings, layout, number)
-    offset = MODULES.index("websockets") + 1 if number == 1 else FIRST_GRPC_OFFSET_OF_WEBSOCKET_HOSTS + number - 2
-    grpc = settings.port_grpc + offset
+    web, offset = websocket_port(settings, layout, number), grpc_offset("websockets", number)
     own = {
+        **listening(settings, "websockets", number),
         "CANVAS_DEMO_WEBSOCKET_HOST_NAME": f"ws-{number}",
         "CANVAS_DEMO_PORT_WEB": str(web),
-        "CANVAS_DEMO_GRPC_LISTEN": json.dumps({"websockets": f"{settings.host}:{grpc}"}),
         # The pages come from the gateway, on another port than this host's.
         "CANVAS_DEMO_WEB_ORIGINS": json.dumps(sorted(settings.origins)),
     }
@@ -224,8 +273,11 @@ def websocket_host(settings: Settings, layout: Layout, number: int) -> Component
         "serve",
         Answers(f"http://{settings.host}:{web}/api/health"),
         needs=BACKEND_NEEDS,
-        ports={f"port_websockets+{web - settings.port_websockets}": web, f"port_grpc+{offset}": grpc},
+        ports={
+            f"port_websockets+{web - settings.port_websockets}": web,
+            f"port_grpc+{offset}": settings.port_grpc + offset,
+        },
         address=f"http://{settings.host}:{web}",
-        environment={**children_environment(settings), **own},
+        environment={**part_environment(settings, layout), **own},
         modules=("websockets",),
     )

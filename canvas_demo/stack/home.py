@@ -77,7 +77,8 @@ def _new_secrets(settings: Settings) -> dict[str, str]:
 def children_environment(settings: Settings) -> dict[str, str]:
     """The variables that tell a Python child of the stack the same settings."""
     plain = {name: str(getattr(settings, name)) for name in ("home", "cache", "host", *sorted(PORT_SETTINGS))}
-    hidden = {name: getattr(settings, name).get_secret_value() for name in ("secret", "master_key")}
+    names = ("secret", "master_key", "postgres_password", "cdc_password")
+    hidden = {name: getattr(settings, name).get_secret_value() for name in names}
     file = {"master_key_file": str(settings.master_key_file)} if settings.master_key_file else {}
     return {f"CANVAS_DEMO_{name.upper()}": value for name, value in {**plain, **hidden, **file}.items()}
 

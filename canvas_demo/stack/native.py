@@ -37,11 +37,15 @@ def launch(component: Component, settings: Settings) -> Launch:
         return _postgres(component, settings)
     if component.program in java.MAIN:
         return _jvm(component, settings)
-    arguments = ["migrate"] if component.program == "migrate" else ["serve"]
-    for module in component.modules:
-        arguments += ["--modules", module]
     environment = {**os.environ, **component.environment}
-    return Launch([sys.executable, "-m", "canvas_demo", *arguments], environment)
+    return Launch([sys.executable, "-m", "canvas_demo", *arguments(component)], environment)
+
+
+def arguments(component: Component) -> list[str]:
+    """What ``canvas-demo`` is told to be this part; in a container too."""
+    if component.program == "migrate":
+        return ["migrate"]
+    return ["serve", *(word for module in component.modules for word in ("--modules", module))]
 
 
 # PostgreSQL
@@ -95,7 +99,7 @@ async def _make_database(component: Component, settings: Settings) -> None:
     draft.mkdir(mode=0o700)
     password = settings.home / "run" / "postgres-password"
     password.touch(mode=0o600)
-    password.write_text(settings.derived_secret(f"postgres/{settings.postgres_admin}"))
+    password.write_text(settings.database_password(settings.postgres_admin))
     if user != "-":
         uid, gid = (int(part) for part in user.split(":"))
         os.chown(draft, uid, gid)

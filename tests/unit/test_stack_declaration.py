@@ -7,8 +7,11 @@ import pytest
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack.component import Answers, Component, Layout
 from canvas_demo.stack.declaration import declare
+from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.layout import layout_of
 
-LAYOUTS = [Layout(), Layout(websocket_hosts=3), Layout(split=True), Layout(split=True, websocket_hosts=3)]
+FULL = Layout(split=True, websocket_hosts=8, instances={module: 3 for module in MODULES if module != "websockets"})
+LAYOUTS = [Layout(), Layout(websocket_hosts=3), Layout(split=True), Layout(split=True, websocket_hosts=3), FULL]
 
 
 def declared(layout: Layout, settings: Settings | None = None) -> dict[str, Component]:
@@ -38,6 +41,52 @@ def test_split_gives_each_module_and_the_gateway_a_process() -> None:
     assert "backend" not in parts
     for name in (*MODULES, "gateway"):
         assert parts[name].modules == (name,)
+
+
+def test_instances_of_a_module_have_their_own_ports_and_all_parts_know_them() -> None:
+    settings = Settings(secret="s", port_grpc=4200)
+    parts = declared(Layout(split=True, instances={"canvases": 2}), settings)
+    addresses = [f"127.0.0.1:{port}" for name in ("canvases", "canvases-2") for port in parts[name].ports.values()]
+    assert [json.loads(parts[name].environment["CANVAS_DEMO_GRPC_LISTEN"]) for name in ("canvases", "canvases-2")] == [
+        {"canvases": address} for address in addresses
+    ]
+    for name in (*MODULES, "gateway"):
+        assert json.loads(parts[name].environment["CANVAS_DEMO_GRPC_ADDRESSES"]) == {"canvases": ",".join(addresses)}
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_any_websocket_host_may_be_asked_to_send(*, split: bool) -> None:
+    parts = declared(Layout(split=split, websocket_hosts=2), Settings(secret="s", port_grpc=4200))
+    for name in ("websockets", "notifications") if split else ("backend", "websockets-2"):
+        told = json.loads(parts[name].environment["CANVAS_DEMO_GRPC_ADDRESSES"])
+        assert told == {"websockets": "127.0.0.1:4205,127.0.0.1:4207"}
+
+
+def test_split_off_the_gateway_knows_the_websocket_hosts() -> None:
+    parts = declared(Layout(split=True, websocket_hosts=2), Settings(secret="s", port_websockets=4100))
+    told = json.loads(parts["gateway"].environment["CANVAS_DEMO_WEBSOCKET_URLS"])
+    assert told == ["ws://127.0.0.1:4100/ws", "ws://127.0.0.1:4101/ws"]
+    assert "CANVAS_DEMO_WEBSOCKET_URLS" not in declared(Layout())["backend"].environment
+
+
+@pytest.mark.parametrize(
+    ("instances", "split", "said"),
+    [
+        (["canvases=2"], False, "add --split"),
+        (["canvases"], True, "give a module and a number"),
+        (["canvases=4"], True, "to canvases=3"),
+        (["oracle=2"], True, "give a module"),
+        (["websockets=2"], True, "--websocket-hosts"),
+    ],
+)
+def test_instances_that_can_not_be_had_are_refused(instances: list[str], said: str, *, split: bool) -> None:
+    with pytest.raises(StackError, match=said):
+        layout_of("", instances, split=split, websocket_hosts=1)
+
+
+def test_instances_are_as_many_as_asked_for() -> None:
+    layout = layout_of("", ["canvases=2", "files=3"], split=True, websocket_hosts=2)
+    assert layout == Layout(split=True, websocket_hosts=2, instances={"canvases": 2, "files": 3})
 
 
 def test_further_websocket_hosts_have_their_own_name_and_ports_and_the_gateways_origins() -> None:
