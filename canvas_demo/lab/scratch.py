@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from canvas_demo.kernel.settings import CDC_ROLE
 from canvas_demo.lab.database import QUERIES, Database
-from canvas_demo.stack.declaration import CDC_ROLE
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
