@@ -6,6 +6,7 @@ from canvas_demo.contracts.files.v1.events_pb2 import FileDescriptorChanged
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.consumer import Reactions
 from canvas_demo.kernel.database import Connection
+from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.forgetting import KEY_DESTROYED, when_organization_key_destroyed_forget
 from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.modules.canvases.domain import ChangeFile, File
@@ -18,7 +19,10 @@ async def when_file_descriptor_changed_update_items(connection: Connection, deli
     file = File(event.status, event.name, event.media_type, int(event.size))
     for canvas_id in await canvases_of_file(connection, event.file_id):
         command = ChangeFile(canvas_id, event.file_id, file)
-        await execute(connection, CANVAS, canvas_id, event.organization_id, command, datetime.now(UTC))
+        try:
+            await execute(connection, CANVAS, canvas_id, event.organization_id, command, datetime.now(UTC))
+        except Gone:
+            return  # the organisation's keys were destroyed since: it stores nothing any more
 
 
 REACTIONS: Reactions = {
