@@ -3,7 +3,7 @@
 import time
 
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
-from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.kernel.sealing import Sealer
 
@@ -21,10 +21,10 @@ class KeyRing:
         self._known: dict[tuple[str, int], tuple[float, tuple[int, Sealer] | None]] = {}
 
     async def newest(self, organization_id: str) -> tuple[int, Sealer]:
-        """The key to seal with, and its version. Raises `Rejected` where the organisation's keys were destroyed."""
+        """The key to seal with, and its version. Raises `Gone` where the organisation's keys were destroyed."""
         found = await self._key(organization_id, 0)
         if found is None:
-            raise Rejected(f"The keys of organisation {organization_id} were destroyed: it can store nothing any more.")
+            raise Gone(f"The keys of organisation {organization_id} were destroyed: it can store nothing any more.")
         return found
 
     async def sealer(self, organization_id: str, version: int) -> Sealer | None:
@@ -49,6 +49,6 @@ class KeyRing:
         request = keys_pb2.GetDataKeyRequest(organization_id=organization_id, key_version=version)
         try:
             answer = await ask(self._keys.GetDataKey(request, wait_for_ready=True))
-        except Rejected:
+        except Gone:
             return None
         return answer.key_version, Sealer(answer.key)

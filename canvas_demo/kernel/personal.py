@@ -39,7 +39,7 @@ def _personal_fields(message: Any) -> tuple[Path, ...]:  # noqa: ANN401  (protob
 async def seal(
     payload: dict[str, Any], message: type[Message], keys: KeyRing, organization_id: str, event_id: str
 ) -> dict[str, Any]:
-    """``payload`` with what is personal sealed under the newest key. Raises `Rejected` where there is none any more."""
+    """``payload`` with what is personal sealed under the newest key. Raises `Gone` where there is none any more."""
     paths = [path for path in _paths_in(payload, message) if _holder(payload, path)]
     if not paths:
         return payload

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from canvas_demo.contracts.keys.v1 import keys_pb2 as pb
 from canvas_demo.contracts.keys.v1 import keys_pb2_grpc as pb_grpc
 from canvas_demo.kernel.database import open_pool
-from canvas_demo.kernel.errors import NotFound, Rejected, Unauthenticated
+from canvas_demo.kernel.errors import Gone, NotFound, Unauthenticated
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.kernel.settings import SettingError
 from canvas_demo.modules.keys.domain import CreateKey
@@ -161,9 +161,9 @@ async def test_destroyed_keys_are_gone_and_stay_gone(stack: Any, channels: Chann
     for _ in range(2):
         await ask(keys(channels).DestroyKey(of(ada), metadata=ada.metadata))
     for version in (0, 1, 2, 3):
-        with pytest.raises(Rejected, match="destroyed"):
+        with pytest.raises(Gone, match="destroyed"):
             await data_key(channels, ada.organization_id, version)
-    with pytest.raises(Rejected):
+    with pytest.raises(Gone):
         await ask(keys(channels).RotateKey(pb.RotateKeyRequest(), metadata=ada.metadata))
     assert rows(stack, "SELECT FROM data_key WHERE organization_id = %s", ada.organization_id) == []
     assert events_of(stack, ada.organization_id)[-1] == "OrganizationKeyDestroyed"
@@ -241,5 +241,5 @@ async def test_writing_the_tables_anew_neither_loses_keys_nor_brings_any_back(st
     await ask(keys(channels).DestroyKey(of(bob), metadata=bob.metadata))
     await asyncio.to_thread(stack.cli, "rebuild", "keys")
     assert await data_key(channels, ada.organization_id) == key
-    with pytest.raises(Rejected):
+    with pytest.raises(Gone):
         await data_key(channels, bob.organization_id)

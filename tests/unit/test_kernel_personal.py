@@ -15,7 +15,7 @@ from canvas_demo.contracts.files.v1 import events_pb2 as files
 from canvas_demo.contracts.identity.v1 import events_pb2 as identity
 from canvas_demo.contracts.kernel.v1 import options_pb2
 from canvas_demo.contracts.websockets.v1 import events_pb2 as websockets
-from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.events import message_type, payload_of
 from canvas_demo.kernel.personal import personal_fields, seal, unseal
 from canvas_demo.kernel.sealing import Sealer
@@ -34,7 +34,7 @@ class Keys:
         version = max(self.sealers)
         sealer = self.sealers[version]
         if sealer is None:
-            raise Rejected("destroyed")
+            raise Gone("destroyed")
         return version, sealer
 
     async def sealer(self, organization_id: str, version: int) -> Sealer | None:
@@ -103,7 +103,7 @@ async def test_with_the_key_destroyed_a_text_stands_for_it_and_nothing_more_is_s
     keys.sealers[1] = None
     opened = await unseal(sealed, identity.UserAdded, keys, ORGANIZATION, event_id)
     assert opened == {"username": f"destroyed-{event_id[-12:]}"}
-    with pytest.raises(Rejected):
+    with pytest.raises(Gone):
         await seal({"username": "ada"}, identity.UserAdded, keys, ORGANIZATION, event_id)
 
 

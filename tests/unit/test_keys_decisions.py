@@ -7,7 +7,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from canvas_demo.contracts.keys.v1.events_pb2 import OrganizationKeyDestroyed, OrganizationKeyRotated
-from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.events import event_of, payload_of
 from canvas_demo.modules.keys.domain import CreateKey, DestroyKey, KeyRing, RotateKey, decide, evolve
 from canvas_demo.modules.keys.store import KEY
@@ -36,7 +36,7 @@ def test_rotating_makes_the_next_version_also_where_there_was_none() -> None:
 
 def test_what_was_destroyed_is_not_created_again() -> None:
     given(KEY, rotated(1), destroyed).when(CreateKey("o")).then()
-    given(KEY, rotated(1), destroyed).when(RotateKey("o")).raises(Rejected)
+    given(KEY, rotated(1), destroyed).when(RotateKey("o")).raises(Gone)
 
 
 def test_destroying_again_changes_nothing() -> None:
@@ -60,7 +60,7 @@ def test_whatever_is_asked_versions_have_no_gap_and_nothing_follows_the_end(aske
     for command in asked:
         try:
             decided = decide(ring, command)
-        except Rejected:
+        except Gone:
             assert destroyed in events
             continue
         for event in decided:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from canvas_demo.contracts.keys.v1.events_pb2 import OrganizationKeyDestroyed, OrganizationKeyRotated
-from canvas_demo.kernel.errors import Rejected
+from canvas_demo.kernel.errors import Gone
 
 KeyEvent = OrganizationKeyRotated | OrganizationKeyDestroyed
 
@@ -48,7 +48,7 @@ KeyCommand = CreateKey | RotateKey | DestroyKey
 
 
 def decide(ring: KeyRing | None, command: KeyCommand) -> Sequence[KeyEvent]:
-    """The events that ``command`` leads to; none where nothing would change. Raises `Rejected`."""
+    """The events that ``command`` leads to; none where nothing would change. Raises `Gone`."""
     match command:
         case CreateKey():
             return [] if ring else [_rotated(command.organization_id, 1)]
@@ -64,9 +64,12 @@ def decide(ring: KeyRing | None, command: KeyCommand) -> Sequence[KeyEvent]:
 
 
 def check_not_destroyed(ring: KeyRing | None) -> None:
-    """Raises `Rejected` where the keys were destroyed."""
+    """Raises `Gone` where the keys were destroyed."""
     if ring and ring.destroyed:
-        raise Rejected(f"The keys of organisation {ring.organization_id} were destroyed.")
+        raise Gone(
+            f"The keys of organisation {ring.organization_id} were destroyed: "
+            "what was encrypted under them can't be read any more."
+        )
 
 
 def _rotated(organization_id: str, key_version: int) -> OrganizationKeyRotated:

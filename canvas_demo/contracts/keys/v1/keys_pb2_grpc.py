@@ -61,7 +61,7 @@ class KeysServicer:
 
     def GetDataKey(self, request, context):
         """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
-        version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
+        version that there is not, DATA_LOSS when the organisation's keys were destroyed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,7 +76,7 @@ class KeysServicer:
 
     def RotateKey(self, request, context):
         """A new data key for the caller's organisation; what was encrypted under an older one stays
-        readable. OUT_OF_RANGE when its keys were destroyed.
+        readable. DATA_LOSS when its keys were destroyed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

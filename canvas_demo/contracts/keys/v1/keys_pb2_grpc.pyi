@@ -33,13 +33,13 @@ class KeysStub:
     def __new__(cls, channel: _aio.Channel) -> KeysAsyncStub: ...
     GetDataKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.GetDataKeyRequest, _keys_pb2.DataKey]
     """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
-    version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
+    version that there is not, DATA_LOSS when the organisation's keys were destroyed.
     """
     ListKeys: _grpc.UnaryUnaryMultiCallable[_keys_pb2.ListKeysRequest, _keys_pb2.ListKeysResponse]
     """What is known of the keys of the caller's organisation; never the keys."""
     RotateKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.KeyInfo]
     """A new data key for the caller's organisation; what was encrypted under an older one stays
-    readable. OUT_OF_RANGE when its keys were destroyed.
+    readable. DATA_LOSS when its keys were destroyed.
     """
     DestroyKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DestroyKeyRequest, _keys_pb2.DestroyKeyResponse]
     """Destroys every data key of the caller's organisation, for good, and with them all that was
@@ -51,13 +51,13 @@ class KeysAsyncStub(KeysStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetDataKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.GetDataKeyRequest, _keys_pb2.DataKey]  # type: ignore[assignment]
     """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
-    version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
+    version that there is not, DATA_LOSS when the organisation's keys were destroyed.
     """
     ListKeys: _aio.UnaryUnaryMultiCallable[_keys_pb2.ListKeysRequest, _keys_pb2.ListKeysResponse]  # type: ignore[assignment]
     """What is known of the keys of the caller's organisation; never the keys."""
     RotateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.KeyInfo]  # type: ignore[assignment]
     """A new data key for the caller's organisation; what was encrypted under an older one stays
-    readable. OUT_OF_RANGE when its keys were destroyed.
+    readable. DATA_LOSS when its keys were destroyed.
     """
     DestroyKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.DestroyKeyRequest, _keys_pb2.DestroyKeyResponse]  # type: ignore[assignment]
     """Destroys every data key of the caller's organisation, for good, and with them all that was
@@ -72,7 +72,7 @@ class KeysServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.DataKey, _abc.Awaitable[_keys_pb2.DataKey]]:
         """A data key of an organisation, unwrapped; its first is made when asked for. NOT_FOUND for a
-        version that there is not, OUT_OF_RANGE when the organisation's keys were destroyed.
+        version that there is not, DATA_LOSS when the organisation's keys were destroyed.
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +90,7 @@ class KeysServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.KeyInfo, _abc.Awaitable[_keys_pb2.KeyInfo]]:
         """A new data key for the caller's organisation; what was encrypted under an older one stays
-        readable. OUT_OF_RANGE when its keys were destroyed.
+        readable. DATA_LOSS when its keys were destroyed.
         """
 
     @_abc_1.abstractmethod
