@@ -8,12 +8,13 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 import structlog
+from starlette.exceptions import HTTPException
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2
 from canvas_demo.contracts.files.v1 import files_pb2
 from canvas_demo.gateway.callers import Metadata
 from canvas_demo.gateway.clients import Clients
-from canvas_demo.kernel.errors import Conflict, DomainError, Invalid
+from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, NotFound, Rejected, StorageFull, TooLarge
 from canvas_demo.kernel.idempotency import METADATA
 from canvas_demo.kernel.rpc import ask
 from canvas_demo.kernel.values import checked_coordinate
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 ATTEMPTS = 8
+FINAL = (Invalid, NotFound, Rejected, StorageFull, TooLarge, HTTPException)
+"""What the same request would be answered again."""
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -53,6 +56,17 @@ async def withdraw(modules: Clients, caller: Metadata, file_id: str) -> None:
         await _repeated(lambda: modules.files.DeleteFile(delete, metadata=caller))
     except DomainError as error:
         log.warning("file of a broken upload not deleted", file_id=file_id, error=error.detail)
+
+
+def is_final(error: BaseException, key: Metadata) -> bool:
+    """Whether nothing can come any more of an upload that met ``error``.
+
+    One with an idempotency key may come again, unless it would meet the same; and the error that
+    says that its key was used before says nothing against what it was used for.
+    """
+    if isinstance(error, Invalid) and error.metadata["field"] == "Idempotency-Key":
+        return False
+    return not key or isinstance(error, FINAL)
 
 
 def coordinate(text: str, field: str) -> float:

@@ -19,7 +19,7 @@ from canvas_demo.kernel.trace import current_trace
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-NUMBERS = {"current_version", "limit", "retry_after"}
+NUMBERS = {"current_offset", "current_version", "limit", "retry_after"}
 """Metadata of errors that JSON says as numbers."""
 
 

@@ -1,14 +1,18 @@
 """A content on its way to the module files."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Self
 
 from grpc.aio import StreamUnaryCall
+from starlette.requests import ClientDisconnect
 
 from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.gateway.callers import Metadata
 from canvas_demo.gateway.clients import Clients
+from canvas_demo.kernel.errors import Unavailable
 from canvas_demo.kernel.rpc import ask
+from canvas_demo.kernel.streams import Stopped
 
 MESSAGE = 1024 * 1024
 """Bytes of content that are sent at once, where they come in smaller pieces."""
@@ -19,6 +23,7 @@ class Sending:
 
     def __init__(self, call: "StreamUnaryCall[pb.AppendContentRequest, pb.Upload]") -> None:
         self._call = call
+        self._stopped = Stopped(call)
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self.size = 0
@@ -39,17 +44,30 @@ class Sending:
         if self._waiting_size >= MESSAGE:
             await self._flush()
 
+    async def send_all(self, body: AsyncIterator[bytes], *, keep: bool) -> pb.Upload:
+        """Send a whole body; with ``keep`` what came of one that breaks off is stored all the same."""
+        try:
+            async for piece in body:
+                await self.send(piece)
+            return await self.end()
+        except ClientDisconnect:
+            if keep:
+                await self.end()
+            raise
+        finally:
+            self.cancel()
+
     async def end(self, *, say_size: bool = False) -> pb.Upload:
         """Send what is left, and how much it was if that is not known yet; how far the upload has come then."""
         await self._flush()
         if say_size:
             await self._write(pb.AppendContentRequest(size=self.size))
-        await self._call.done_writing()
-        return await ask(self._call)
+        return await self._answer()
 
     def cancel(self) -> None:
-        """Break off."""
+        """Break off, if it is not over."""
         self._call.cancel()
+        self._stopped.forget()
 
     async def _flush(self) -> None:
         if self._waiting:
@@ -57,8 +75,19 @@ class Sending:
             await self._write(pb.AppendContentRequest(chunk=chunk))
 
     async def _write(self, request: pb.AppendContentRequest) -> None:
+        if self._stopped:
+            await self._refused()
         try:
             await self._call.write(request)
-        except asyncio.InvalidStateError:
-            await ask(self._call)  # the module has ended the call already, and says why
-            raise
+        except asyncio.InvalidStateError:  # the module has ended the call already
+            await self._refused()
+
+    async def _refused(self) -> None:
+        await self._answer()
+        raise Unavailable("The module files ended an upload before it had all of it; try again.")
+
+    async def _answer(self) -> pb.Upload:
+        await self._call.done_writing()
+        answer = await ask(self._call)
+        self._stopped.forget()
+        return answer

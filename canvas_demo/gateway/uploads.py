@@ -4,7 +4,6 @@ import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from starlette.exceptions import HTTPException
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2
 from canvas_demo.contracts.files.v1 import files_pb2
@@ -14,18 +13,16 @@ from canvas_demo.gateway.content import media_type_of
 from canvas_demo.gateway.edge import BODY_LIMIT
 from canvas_demo.gateway.models import ItemFile, Upload, file_of, item_of
 from canvas_demo.gateway.multipart import PartBegins, PartEnds, Piece, read_form
-from canvas_demo.gateway.placing import coordinate, move_item, place_item, withdraw
+from canvas_demo.gateway.placing import coordinate, is_final, move_item, place_item, withdraw
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.sending import Sending
-from canvas_demo.kernel.errors import Invalid, NotFound, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.errors import Invalid
 from canvas_demo.kernel.rpc import ask
 
 router = APIRouter(prefix="/api/canvases", tags=["canvases"])
 
 FIELD_LIMIT = 1024
 """Bytes of a field that is no file."""
-FINAL = (Invalid, NotFound, Rejected, StorageFull, TooLarge, HTTPException)
-"""What the same request would be answered again."""
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -126,9 +123,7 @@ class _Upload:
         """Leave nothing; but leave what the same request, sent again with its key, goes on with."""
         if self._sending is not None:
             self._sending.cancel()
-        another = isinstance(error, Invalid) and error.metadata["field"] == "Idempotency-Key"
-        repeatable = self._key and (another or not isinstance(error, FINAL))
-        if self._file_id and not repeatable:
+        if self._file_id and is_final(error, self._key):
             await withdraw(self._modules, self._caller, self._file_id)
 
     async def _begin_file(self, part: PartBegins) -> None:

@@ -29,6 +29,7 @@ from canvas_demo.kernel.errors import (
 )
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.kernel.streams import hearing_out
 from canvas_demo.kernel.tokens import AUDIENCE, ISSUER, TOKEN_TYPE, current_caller
 from canvas_demo.kernel.trace import Trace, current_trace, new_id
 from canvas_demo.kernel.values import checked_id, checked_name
@@ -228,6 +229,10 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def AppendContent(self, request_iterator: Any, context: Any) -> files_pb2.Upload:
         parts = aiter(request_iterator)
         append = (await anext(parts)).append
+        async with hearing_out(parts, context):
+            return await self._append(append, parts)
+
+    async def _append(self, append: files_pb2.Append, parts: Any) -> files_pb2.Upload:
         file = self._uploading(append.file_id)
         if file.status != "PENDING":
             raise Rejected(f"File {file.id} is {file.status}.")

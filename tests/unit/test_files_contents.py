@@ -49,8 +49,7 @@ class Content:
         self.digest = digest.hexdigest()
 
     async def load(self, offset: int, length: int, key: ContentKey = KEY) -> bytes:
-        parts = [part for part in self.parts if part.start < offset + length and part.start + part.size > offset]
-        return b"".join([piece async for piece in read(self.storage, key, parts, offset, length)])
+        return b"".join([piece async for piece in read(self.storage, key, self.parts, offset, length)])
 
     def path(self, number: int) -> Path:
         return self.folder / self.parts[number].object

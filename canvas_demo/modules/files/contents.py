@@ -123,11 +123,12 @@ async def read(
     One piece is read while the one before it goes. Raises `cryptography.exceptions.InvalidTag` at the
     first segment that is not what was stored, and FileNotFoundError where something of it is gone.
     """
-    if sum(min(part.start + part.size, offset + length) - max(part.start, offset) for part in parts) != length:
+    pieces = _pieces(parts, offset, offset + length)
+    if sum(until - first for _, first, until in pieces) != length:
         raise FileNotFoundError(f"the parts of this content do not hold its bytes {offset} to {offset + length - 1}")
     ahead: asyncio.Task[bytes] | None = None
     try:
-        for piece in _pieces(parts, offset, offset + length):
+        for piece in pieces:
             reading, ahead = ahead, asyncio.create_task(_open(storage, key, *piece))
             if reading:
                 yield await reading

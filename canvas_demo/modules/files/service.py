@@ -16,6 +16,7 @@ from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Reje
 from canvas_demo.kernel.idempotency import current_idempotency_key
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service
+from canvas_demo.kernel.streams import hearing_out
 from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
@@ -63,11 +64,13 @@ class FilesService(pb_grpc.FilesServicer):
         return created
 
     async def AppendContent(self, request_iterator: AsyncIterator[pb.AppendContentRequest], context: Any) -> pb.Upload:
-        first = await anext(aiter(request_iterator), None)
-        if first is None or not first.append.file_id:
-            raise Invalid("file_id", "must come first")
-        await self._append(first.append, Incoming(request_iterator))
-        return await self._upload(first.append.file_id)
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        async with hearing_out(requests, context):
+            if first is None or not first.append.file_id:
+                raise Invalid("file_id", "must come first")
+            await self._append(first.append, Incoming(requests))
+            return await self._upload(first.append.file_id)
 
     async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.Upload:
         return await self._upload(request.file_id)
