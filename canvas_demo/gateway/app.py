@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from canvas_demo.gateway import canvases, files, health, organization_keys, pages, people, sessions, uploads
+from canvas_demo.gateway import canvases, files, health, organization_keys, pages, people, sessions, tus, uploads
 from canvas_demo.gateway.clients import clients_over
 from canvas_demo.gateway.edge import Edge
 from canvas_demo.gateway.openapi import describe
@@ -40,8 +40,11 @@ def _application(settings: Settings, channels: Channels) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.settings = settings
     app.state.clients = clients_over(channels)
-    routers = [each.router for each in (sessions, people, organization_keys, canvases, uploads, files, health, pages)]
+    routers = [
+        each.router for each in (sessions, people, organization_keys, canvases, uploads, tus, files, health, pages)
+    ]
     for router in routers:
         app.include_router(router)
     app.state.operations = [route for router in routers for route in router.routes]

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 BODY_LIMIT = "canvas_demo.body_limit"
 """Key of the ASGI scope under which an operation that streams its body sets a limit of its own, in bytes."""
+ANSWER_HEADERS = "canvas_demo.answer_headers"
+"""Key of the ASGI scope under which an operation sets headers that all its answers carry, errors too."""
 PLAIN_BODY_LIMIT = 1024 * 1024
 """Bytes of a body that is read whole."""
 DRAIN_LIMIT = 16 * 1024 * 1024
@@ -107,7 +109,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.answering = True
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in {**HEADERS, **self.scope.get(ANSWER_HEADERS, {})}.items():
                 headers.setdefault(name, value)
             headers["X-Correlation-Id"] = self.trace.correlation_id
             headers["traceparent"] = self.trace.traceparent

@@ -3,6 +3,7 @@
 An operation without a recipe for a valid request fails, so none can escape.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,7 @@ from canvas_demo.kernel.tokens import NOT_VALID
 from tests.integration.api import PASSWORD, Person, anybody, newcomer
 from tests.integration.things import Things, forged, grown_up, mentions
 
-PUBLIC = {"login", "logout", "get_jwks", "register_organization", "get_health"}
+PUBLIC = {"login", "logout", "get_jwks", "register_organization", "get_health", "tus_options"}
 """Written down here once more: whoever opens an operation to all changes this too."""
 
 
@@ -40,6 +41,16 @@ def a_user(**more: Any) -> Callable[[Things], dict[str, Any]]:
     return lambda _: {"json": {"username": f"user-{uuid4()}", "password": PASSWORD, **more}}
 
 
+def tus(**headers: str) -> Callable[[Things], dict[str, Any]]:
+    return lambda _: {"headers": {"Tus-Resumable": "1.0.0", **headers}}
+
+
+def an_upload(of: Things) -> dict[str, Any]:
+    texts = {"filename": "a", "canvas_id": of.canvas_id}
+    said = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in texts.items())
+    return {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "7", "Upload-Metadata": said}}
+
+
 RECIPES = {
     "login": Recipe(saying(username="admin", password="changeme")),
     "refresh": Recipe(),
@@ -60,6 +71,11 @@ RECIPES = {
     "move_item": Recipe(saying(x=1.0, y=2.0), deleted=409),
     "remove_item": Recipe(deleted=409),
     "upload_file": Recipe(lambda _: {"files": {"file": ("plan.txt", b"content", "text/plain")}}, deleted=409),
+    "tus_options": Recipe(),
+    "begin_upload": Recipe(an_upload, foreign=404, deleted=409),
+    "get_upload": Recipe(tus()),
+    "append_to_upload": Recipe(tus(**{"Upload-Offset": "7", "Content-Type": "application/offset+octet-stream"})),
+    "end_upload": Recipe(tus()),
     "get_file": Recipe(),
     "delete_file": Recipe(),
     "get_content": Recipe(),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import uuid4
 
-from tests.integration.api import PASSWORD, Person, newcomer, sign_in
+from tests.integration.api import PASSWORD, Person, newcomer, sign_in, until
 
 
 def an_id() -> str:
@@ -35,6 +35,7 @@ def grown_up(web: str) -> tuple[Person, Things]:
     person = newcomer(web)
     canvas_id = person.new_canvas()
     upload = person.upload(canvas_id, b"content")
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items[0]["file"]["status"] == "UPLOADED")
     organization_id, user_id = person.user["organization_id"], person.user["id"]
     return person, Things(organization_id, user_id, canvas_id, upload["item"]["id"], file_id=upload["file"]["id"])
 

@@ -1,0 +1,138 @@
+"""Resumable uploads with tuspy, on the real stack."""
+
+import random
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from tusclient.exceptions import TusCommunicationError, TusUploadFailed
+
+from tests.integration.api import Person, file_statuses, newcomer, problem_of, until
+from tests.integration.uploading import MIB, breaking, half_a_patch, offset_of, resumed, uploader
+
+
+@pytest.fixture
+def person(stack: Any) -> Person:
+    return newcomer(stack.env["WEB_URL"])
+
+
+def file_of(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def assert_uploaded(person: Person, stack: Any, url: str, content: bytes) -> None:
+    file_id = file_of(url)
+    answer = person.call("GET", f"/api/files/{file_id}/content", 200)
+    assert answer.content == content
+    assert file_statuses(stack.env["DATABASE_URL"], file_id) == ["PENDING", "UPLOADED"]
+
+
+@pytest.mark.parametrize("how", [{}, {"upload_checksum": True}])
+def test_an_upload_in_pieces_lies_on_its_canvas_and_comes_back(
+    person: Person, stack: Any, how: dict[str, bool]
+) -> None:
+    canvas_id, content = person.new_canvas(), random.randbytes(900_000)
+    upload = uploader(person, canvas_id, content, chunk_size=400_000, **how)
+    upload.upload_chunk()
+    (item,) = person.canvas(canvas_id)["items"]
+    assert (item["x"], item["y"], item["file_id"], item["file"]["status"]) == (3, 4, file_of(upload.url), "PENDING")
+    assert offset_of(person, upload.url) == 400_000
+    problem_of(person.call("GET", f"/api/files/{item['file_id']}/content"), 409)
+    upload.upload()
+    assert_uploaded(person, stack, upload.url, content)
+    file = person.call("GET", f"/api/files/{item['file_id']}", 200).json()
+    assert (file["name"], file["media_type"], file["size"]) == ("plän.bin", "application/x-plan", len(content))
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items[0]["file"]["status"] == "UPLOADED")
+
+
+def test_an_empty_upload_is_a_file(person: Person, stack: Any) -> None:
+    upload = uploader(person, person.new_canvas(), b"")
+    upload.upload()
+    assert_uploaded(person, stack, upload.url, b"")
+
+
+def test_an_upload_whose_connections_break_comes_to_its_end(person: Person, stack: Any) -> None:
+    content = random.randbytes(3 * MIB)
+    with breaking(stack.env["WEB_URL"], limit=MIB, breaks=3) as way:
+        upload = uploader(person, person.new_canvas(), content, way.url, retries=20, retry_delay=0)
+        upload.upload()
+        assert way.broken == 3
+    assert_uploaded(person, stack, upload.url, content)
+
+
+def test_what_came_before_the_connection_broke_is_kept(person: Person, stack: Any) -> None:
+    content = random.randbytes(MIB)
+    upload = uploader(person, person.new_canvas(), content)
+    upload.set_url(upload.create_url())
+    with half_a_patch(person, upload.url, content, 700_000):
+        pass
+    offset = until(lambda: offset_of(person, upload.url), bool)
+    assert 0 < offset <= 700_000
+    again = resumed(person, upload.url, content)
+    again.upload()
+    assert_uploaded(person, stack, upload.url, content)
+
+
+def test_whoever_goes_on_takes_over_from_a_connection_that_hangs(person: Person, stack: Any) -> None:
+    content = random.randbytes(MIB)
+    upload = uploader(person, person.new_canvas(), content)
+    upload.set_url(upload.create_url())
+    with half_a_patch(person, upload.url, content, 700_000):
+        resumed(person, upload.url, content).upload()
+        assert_uploaded(person, stack, upload.url, content)
+    assert offset_of(person, upload.url) == len(content)
+
+
+def test_what_is_not_as_its_checksum_says_is_not_kept(person: Person) -> None:
+    content = random.randbytes(100_000)
+    upload = uploader(person, person.new_canvas(), content)
+    upload.set_url(upload.create_url())
+    headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+        "Upload-Checksum": "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+    }
+    problem_of(person.call("PATCH", urlsplit(upload.url).path, headers=headers, content=content), 460)
+    assert offset_of(person, upload.url) == 0
+
+
+def test_an_upload_that_is_ended_leaves_the_canvas_and_its_bytes_go(person: Person, stack: Any) -> None:
+    canvas_id = person.new_canvas()
+    upload = uploader(person, canvas_id, b"x" * 100_000, chunk_size=50_000)
+    upload.upload_chunk()
+    folder = stack.home / "files" / person.user["organization_id"] / file_of(upload.url)
+    assert len(list(folder.iterdir())) == 1
+    person.call("DELETE", urlsplit(upload.url).path, 204, headers={"Tus-Resumable": "1.0.0"})
+    assert not folder.exists() or not list(folder.iterdir())
+    with pytest.raises(TusUploadFailed) as failed:
+        upload.upload_chunk()
+    assert failed.value.status_code == 410
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
+    assert file_statuses(stack.env["DATABASE_URL"], file_of(upload.url)) == ["PENDING", "DELETED"]
+
+
+def test_an_upload_to_another_organisation_s_canvas_or_of_its_files_is_404(person: Person, stack: Any) -> None:
+    stranger, canvas_id = newcomer(stack.env["WEB_URL"]), person.new_canvas()
+    for canvas in (canvas_id, str(uuid4())):
+        with pytest.raises(TusCommunicationError) as refused:
+            uploader(stranger, canvas, b"x").create_url()
+        assert refused.value.status_code == 404
+    url = uploader(person, canvas_id, b"x").create_url()
+    with pytest.raises(TusCommunicationError) as refused:
+        resumed(stranger, url, b"x")
+    assert refused.value.status_code == 404
+
+
+def test_a_creation_that_comes_twice_makes_one_file_and_one_item(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    headers = {
+        **uploader(person, canvas_id, b"content").get_url_creation_headers(),
+        "Idempotency-Key": str(uuid4()),
+        "Content-Type": "application/offset+octet-stream",
+    }
+    answers = [person.call("POST", "/api/uploads", 201, headers=headers, content=b"content") for _ in range(2)]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert answers[0].headers["Upload-Offset"] == answers[1].headers["Upload-Offset"] == "7"
+    assert len(person.canvas(canvas_id)["items"]) == 1
