@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 .PHONY: help
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
-		awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/.complete: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,6 +77,11 @@ nbval: prepare ## Run the notebooks by nbval, which compares the outputs that ar
 .PHONY: contracts
 contracts: setup ## Generate canvas_demo/contracts from proto/
 	$(BIN)/python proto/generate.py
+	$(BIN)/python proto/accept.py || { echo "Nothing of this may be accepted." >&2; exit 1; }
+
+.PHONY: accept-events
+accept-events: setup ## Accept new events and fields: from then on they may not be changed
+	$(BIN)/python proto/accept.py --write
 
 .PHONY: lock
 lock: setup ## Choose the newest versions that pyproject.toml allows, and write them down with their hashes

@@ -9,9 +9,9 @@ from confluent_kafka import KafkaException, Message
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import KafkaError, NewTopic
 
-from canvas_demo.kernel.events import M, event_of, message_type
+from canvas_demo.kernel.events import M, event_of
 from canvas_demo.kernel.keyring import KeyRing
-from canvas_demo.kernel.personal import unseal
+from canvas_demo.kernel.reading import Readable, Written, read
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.trace import Trace
 
@@ -35,6 +35,7 @@ class Delivered:
     time: str
     organization_id: str
     aggregate_version: int
+    schema_version: int
     trace: Trace
     data: bytes
     topic: str
@@ -53,14 +54,14 @@ class Delivered:
 
     @cached_property
     def payload(self) -> dict[str, Any]:
-        """The event's JSON, with what is personal in it sealed; see `opened`."""
+        """The event's JSON as it was written, with what is personal in it sealed; see `opened`."""
         payload: dict[str, Any] = json.loads(self.data)
         return payload
 
-    async def opened(self, keys: KeyRing) -> dict[str, Any]:
-        """The event's JSON as those may read it who hold the organisation's key."""
-        message = message_type(self.source, self.type)
-        return await unseal(self.payload, message, keys, self.organization_id, self.id) if message else self.payload
+    async def opened(self, keys: KeyRing) -> Readable:
+        """The event as those may read it who hold the organisation's key, as its newest version."""
+        written = Written(self.source, self.type, self.schema_version, self.organization_id, self.id, self.payload)
+        return await read(written, keys)
 
     @classmethod
     def of(cls, record: Message) -> "Delivered":
@@ -74,6 +75,7 @@ class Delivered:
             time=headers["ce_time"],
             organization_id=headers["ce_organizationid"],
             aggregate_version=int(headers["ce_aggregateversion"]),
+            schema_version=int(headers.get("ce_schemaversion", 1)),
             trace=Trace(headers["ce_correlationid"], headers["ce_causationid"], headers["traceparent"]),
             data=record.value() or b"",
             topic=record.topic() or "",
@@ -89,7 +91,7 @@ def _headers(record: Message) -> list[tuple[str, bytes | None]]:
 
 async def event_in(delivered: Delivered, message: type[M], keys: KeyRing) -> M:
     """The event, as those may read it who hold the organisation's key."""
-    return event_of(message, await delivered.opened(keys))
+    return event_of(message, (await delivered.opened(keys)).payload)
 
 
 def ensure_topics(settings: Settings, aggregate_types: list[str]) -> None:

@@ -1,8 +1,9 @@
 """The outbox: events appended on the caller's transaction, and read back as an aggregate's stream."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 from psycopg.errors import UniqueViolation
@@ -10,13 +11,14 @@ from psycopg.types.json import Jsonb
 
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Conflict
-from canvas_demo.kernel.events import Recorded, message_type, payload_of
-from canvas_demo.kernel.personal import seal, unseal
+from canvas_demo.kernel.events import Recorded, payload_of
+from canvas_demo.kernel.personal import seal
+from canvas_demo.kernel.reading import Written, read
 from canvas_demo.kernel.sql import Queries
 from canvas_demo.kernel.trace import current_trace, new_id
+from canvas_demo.kernel.upcasting import schema_version_of
 
 QUERIES = Queries(__package__)
-SCHEMA_VERSION = 1
 
 
 async def append(
@@ -47,7 +49,7 @@ async def append(
                 "aggregate_id": aggregate_id,
                 "aggregate_version": version,
                 "event_type": event.DESCRIPTOR.name,
-                "schema_version": SCHEMA_VERSION,
+                "schema_version": schema_version_of(type(event)),
                 "organization_id": organization_id,
                 "payload": Jsonb(payload),
                 "correlation_id": trace.correlation_id,
@@ -71,7 +73,7 @@ async def append(
 async def read_stream(connection: Connection, aggregate: tuple[str, str]) -> list[Recorded]:
     """All events of ``aggregate`` = (type, id), oldest first."""
     cursor = await connection.execute(QUERIES["read_stream"], aggregate)
-    return [await _opened(connection, Recorded(**row)) for row in await cursor.fetchall()]
+    return [await _read(connection, row) for row in await cursor.fetchall()]
 
 
 async def streams_of(connection: Connection, aggregate_type: str, organization_id: str) -> list[str]:
@@ -86,7 +88,7 @@ async def read_streams(connection: Connection, aggregate_type: str) -> AsyncIter
         await cursor.execute(QUERIES["read_streams"], [aggregate_type])
         stream: list[Recorded] = []
         async for row in cursor:
-            event = await _opened(connection, Recorded(**row))
+            event = await _read(connection, row)
             if stream and stream[0].aggregate_id != event.aggregate_id:
                 yield stream
                 stream = []
@@ -95,9 +97,7 @@ async def read_streams(connection: Connection, aggregate_type: str) -> AsyncIter
             yield stream
 
 
-async def _opened(connection: Connection, event: Recorded) -> Recorded:
-    message = message_type(event.source, event.event_type)
-    if message is None:
-        return event
-    payload = await unseal(event.payload, message, connection.keys, event.organization_id, event.event_id)
-    return replace(event, payload=payload)
+async def _read(connection: Connection, row: dict[str, Any]) -> Recorded:
+    event = Recorded(**row)
+    written = Written(**{field.name: row[field.name] for field in fields(Written)})
+    return replace(event, **vars(await read(written, connection.keys)))

@@ -53,6 +53,7 @@ archived = CanvasArchived(canvas_id="c")
 placed = ItemPlaced(
     canvas_id="c",
     item_id="i",
+    kind="FILE",
     file_id="f",
     x=1,
     y=2,
@@ -119,7 +120,7 @@ def test_an_item_is_removed_once() -> None:
 
 
 def test_an_uploaded_file_changes_each_item_that_names_it() -> None:
-    other = ItemPlaced(canvas_id="c", item_id="j", file_id="another", file=placed.file)
+    other = ItemPlaced(canvas_id="c", item_id="j", kind="FILE", file_id="another", file=placed.file)
     changed = ItemFileChanged(
         canvas_id="c",
         item_id="i",
@@ -140,7 +141,7 @@ def test_an_archived_canvas_comes_back_once() -> None:
     given(CANVAS, created).when(RestoreCanvas("c")).then()
 
 
-note = ItemPlaced(canvas_id="c", item_id="n", text="Buy seeds\nand soil", layer=1)
+note = ItemPlaced(canvas_id="c", item_id="n", kind="NOTE", text="Buy seeds\nand soil", layer=1)
 
 
 def test_a_note_is_placed_before_what_lies_there() -> None:

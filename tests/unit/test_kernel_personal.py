@@ -116,6 +116,7 @@ NOT_PERSONAL = {
     "connection_id",
     "subscription_id",
     "created_by",  # ids are pseudonyms: without the name they tell of nobody
+    "kind",
     "status",
     "state",
     "media_type",

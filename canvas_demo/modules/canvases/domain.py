@@ -25,6 +25,8 @@ ItemEvent = ItemMoved | ItemResized | ItemReordered | ItemFileChanged | NoteEdit
 CanvasEvent = CanvasCreated | CanvasRenamed | CanvasArchived | CanvasRestored | ItemPlaced | ItemRemoved | ItemEvent
 NOTE_LIMIT = 10_000
 LAYER_LIMIT = 1_000_000
+FILE, NOTE = "FILE", "NOTE"
+"""Kinds of items."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Item:
     """
 
     item_id: str
+    kind: str
     file_id: str
     x: float
     y: float
@@ -207,6 +210,7 @@ def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
         ItemPlaced(
             canvas_id=canvas.canvas_id,
             item_id=command.item_id,
+            kind=FILE if command.file else NOTE,
             file_id=command.file_id,
             x=checked_coordinate(command.x, "x"),
             y=checked_coordinate(command.y, "y"),
@@ -239,7 +243,7 @@ def _change_item(canvas: Canvas, command: ItemCommand) -> Sequence[CanvasEvent]:
                 raise Invalid("layer", f"must be a number from {-LAYER_LIMIT} to {LAYER_LIMIT}")
             return [ItemReordered(**of, layer=command.layer)] if command.layer != item.layer else []
         case EditNote():
-            if item.file is not None:
+            if item.kind != NOTE:
                 raise Invalid("text", "is for notes; this item is a file")
             text = checked_text(command.text, "text", NOTE_LIMIT)
             return [NoteEdited(**of, text=text)] if text != item.text else []
@@ -291,7 +295,8 @@ def evolve(canvas: Canvas | None, event: CanvasEvent) -> Canvas:
             return replace(canvas, archived=False)
         case ItemPlaced():
             file = file_of(event.file) if event.HasField("file") else None
-            item = Item(event.item_id, event.file_id, event.x, event.y, file, event.text, layer=event.layer)
+            at = (event.x, event.y)
+            item = Item(event.item_id, event.kind, event.file_id, *at, file, event.text, layer=event.layer)
             return _with(canvas, item)
         case ItemRemoved():
             return replace(canvas, items={key: item for key, item in canvas.items.items() if key != event.item_id})

@@ -3,7 +3,7 @@ SELECT canvas_id, organization_id, name, created_by, archived, version, created_
 FROM canvas WHERE canvas_id = %s
 
 -- name: load_items
-SELECT item_id, file_id, x, y, width, height, layer, text, status, name, media_type, size
+SELECT item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size
 FROM item WHERE canvas_id = %s ORDER BY layer, item_id
 
 -- name: list_canvases
@@ -25,9 +25,10 @@ ON CONFLICT (canvas_id) DO UPDATE SET
     name = excluded.name, archived = excluded.archived, version = excluded.version, updated_at = excluded.updated_at
 
 -- name: save_item
-INSERT INTO item (canvas_id, item_id, file_id, x, y, width, height, layer, text, status, name, media_type, size)
-VALUES (
-    %(canvas_id)s, %(item_id)s, %(file_id)s, %(x)s, %(y)s, %(width)s, %(height)s, %(layer)s, %(text)s,
+INSERT INTO item (
+    canvas_id, item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size
+) VALUES (
+    %(canvas_id)s, %(item_id)s, %(kind)s, %(file_id)s, %(x)s, %(y)s, %(width)s, %(height)s, %(layer)s, %(text)s,
     %(status)s, %(name)s, %(media_type)s, %(size)s
 )
 ON CONFLICT (canvas_id, item_id) DO UPDATE SET

@@ -165,6 +165,7 @@ def _message(shown: Shown) -> pb.Canvas:
 def _item(item: domain.Item) -> pb.Item:
     return pb.Item(
         id=item.item_id,
+        kind=item.kind,
         file_id=item.file_id,
         x=item.x,
         y=item.y,

@@ -123,7 +123,7 @@ def _shown(row: dict[str, Any], items: list[dict[str, Any]]) -> Shown:
 
 def _item(row: dict[str, Any]) -> Item:
     file = File(row["status"], row["name"], row["media_type"], row["size"]) if row["status"] else None
-    own = ("item_id", "file_id", "x", "y", "text", "width", "height", "layer")
+    own = ("item_id", "kind", "file_id", "x", "y", "text", "width", "height", "layer")
     return Item(file=file, **{key: row[key] for key in own})
 
 

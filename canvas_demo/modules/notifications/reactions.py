@@ -8,7 +8,6 @@ connection takes each position of a stream once, so nobody sees an event twice.
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
 from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
@@ -17,10 +16,9 @@ from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.consumer import Reactions
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, NotFound
-from canvas_demo.kernel.events import message_type
 from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.kernel.module import Runtime
-from canvas_demo.kernel.personal import personal_fields, unseal
+from canvas_demo.kernel.reading import Readable, Written, read
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.modules.notifications.domain import (
     OWNERS,
@@ -64,7 +62,8 @@ class Notifier:
 
     async def when_subject_changed_tell_subscribers(self, connection: Connection, delivered: Delivered) -> None:
         """One place in the feed, one Send, however many are subscribed."""
-        subject, sealed = delivered.subject, _cloud_event(delivered, delivered.payload)
+        written = Readable(delivered.schema_version, delivered.payload)
+        subject, sealed = delivered.subject, _cloud_event(delivered, written)
         recorded = await record_event(connection, subject, delivered.organization_id, delivered.id, sealed)
         if not recorded.connection_ids:
             return
@@ -168,13 +167,13 @@ async def _unsubscribe(
 async def _opened(connection: Connection, sealed: str) -> str:
     """A CloudEvent of the feed as those may read it who may see its subject."""
     event = json.loads(sealed)
-    message = message_type(event["source"], event["type"])
-    if message and personal_fields(message):
-        event["data"] = await unseal(event["data"], message, connection.keys, event["organizationid"], event["id"])
-    return json.dumps(event)
+    version = event.get("schemaversion", 1)
+    written = Written(event["source"], event["type"], version, event["organizationid"], event["id"], event["data"])
+    readable = await read(written, connection.keys)
+    return json.dumps({**event, "schemaversion": readable.schema_version, "data": readable.payload})
 
 
-def _cloud_event(delivered: Delivered, data: dict[str, Any]) -> str:
+def _cloud_event(delivered: Delivered, event: Readable) -> str:
     attributes = {
         "id": delivered.id,
         "source": delivered.source,
@@ -183,11 +182,12 @@ def _cloud_event(delivered: Delivered, data: dict[str, Any]) -> str:
         "time": delivered.time,
         "organizationid": delivered.organization_id,
         "aggregateversion": delivered.aggregate_version,
+        "schemaversion": event.schema_version,
         "correlationid": delivered.trace.correlation_id,
         "causationid": delivered.trace.causation_id,
         "traceparent": delivered.trace.traceparent,
     }
-    return cloud_event(attributes, data)
+    return cloud_event(attributes, event.payload)
 
 
 def reactions(runtime: Runtime) -> Reactions:

@@ -81,9 +81,10 @@ class Item(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     LAYER_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     file_id: _builtins.str
-    """Empty: a note."""
+    """Of a file alone."""
     x: _builtins.float
     """Canvas units; the origin is the top left corner."""
     y: _builtins.float
@@ -94,6 +95,8 @@ class Item(_message.Message):
     """Items of a higher layer lie before those of a lower one."""
     text: _builtins.str
     """What a note says."""
+    kind: _builtins.str
+    """FILE or NOTE."""
     @_builtins.property
     def file(self) -> Global___ItemFile: ...
     def __init__(
@@ -108,10 +111,11 @@ class Item(_message.Message):
         height: _builtins.float = ...,
         layer: _builtins.int = ...,
         text: _builtins.str = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "file_id", b"file_id", "height", b"height", "id", b"id", "layer", b"layer", "text", b"text", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "file_id", b"file_id", "height", b"height", "id", b"id", "kind", b"kind", "layer", b"layer", "text", b"text", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

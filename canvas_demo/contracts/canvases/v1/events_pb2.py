@@ -26,7 +26,7 @@ from canvas_demo.contracts.canvases.v1 import canvases_pb2 as canvas__demo_dot_c
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$canvas_demo/canvases/v1/events.proto\x12\x17\x63\x61nvas_demo.canvases.v1\x1a&canvas_demo/canvases/v1/canvases.proto\x1a#canvas_demo/kernel/v1/options.proto\"c\n\rCanvasCreated\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\ncreated_by\x18\x04 \x01(\t\"6\n\rCanvasRenamed\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"#\n\x0e\x43\x61nvasArchived\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"#\n\x0e\x43\x61nvasRestored\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"\xab\x01\n\nItemPlaced\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\x01\x12\t\n\x01y\x18\x05 \x01(\x01\x12/\n\x04\x66ile\x18\x06 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\x12\x12\n\x04text\x18\x07 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05layer\x18\x08 \x01(\x05\"P\n\x0bItemResized\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"B\n\rItemReordered\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05\"D\n\nNoteEdited\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"E\n\tItemMoved\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\"w\n\x0fItemFileChanged\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12/\n\x04\x66ile\x18\x04 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\"1\n\x0bItemRemoved\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$canvas_demo/canvases/v1/events.proto\x12\x17\x63\x61nvas_demo.canvases.v1\x1a&canvas_demo/canvases/v1/canvases.proto\x1a#canvas_demo/kernel/v1/options.proto\"c\n\rCanvasCreated\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\ncreated_by\x18\x04 \x01(\t\"6\n\rCanvasRenamed\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"#\n\x0e\x43\x61nvasArchived\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"#\n\x0e\x43\x61nvasRestored\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"\xbf\x01\n\nItemPlaced\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\x01\x12\t\n\x01y\x18\x05 \x01(\x01\x12/\n\x04\x66ile\x18\x06 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\x12\x12\n\x04text\x18\x07 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05layer\x18\x08 \x01(\x05\x12\x0c\n\x04kind\x18\t \x01(\t:\x04\xb8\xbb\x18\x02\"P\n\x0bItemResized\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"B\n\rItemReordered\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05\"D\n\nNoteEdited\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"E\n\tItemMoved\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\"w\n\x0fItemFileChanged\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12/\n\x04\x66ile\x18\x04 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\"1\n\x0bItemRemoved\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANVASRENAMED'].fields_by_name['name']._serialized_options = b'\260\273\030\001'
   _globals['_ITEMPLACED'].fields_by_name['text']._loaded_options = None
   _globals['_ITEMPLACED'].fields_by_name['text']._serialized_options = b'\260\273\030\001'
+  _globals['_ITEMPLACED']._loaded_options = None
+  _globals['_ITEMPLACED']._serialized_options = b'\270\273\030\002'
   _globals['_NOTEEDITED'].fields_by_name['text']._loaded_options = None
   _globals['_NOTEEDITED'].fields_by_name['text']._serialized_options = b'\260\273\030\001'
   _globals['_CANVASCREATED']._serialized_start=142
@@ -50,17 +52,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANVASRESTORED']._serialized_start=336
   _globals['_CANVASRESTORED']._serialized_end=371
   _globals['_ITEMPLACED']._serialized_start=374
-  _globals['_ITEMPLACED']._serialized_end=545
-  _globals['_ITEMRESIZED']._serialized_start=547
-  _globals['_ITEMRESIZED']._serialized_end=627
-  _globals['_ITEMREORDERED']._serialized_start=629
-  _globals['_ITEMREORDERED']._serialized_end=695
-  _globals['_NOTEEDITED']._serialized_start=697
-  _globals['_NOTEEDITED']._serialized_end=765
-  _globals['_ITEMMOVED']._serialized_start=767
-  _globals['_ITEMMOVED']._serialized_end=836
-  _globals['_ITEMFILECHANGED']._serialized_start=838
-  _globals['_ITEMFILECHANGED']._serialized_end=957
-  _globals['_ITEMREMOVED']._serialized_start=959
-  _globals['_ITEMREMOVED']._serialized_end=1008
+  _globals['_ITEMPLACED']._serialized_end=565
+  _globals['_ITEMRESIZED']._serialized_start=567
+  _globals['_ITEMRESIZED']._serialized_end=647
+  _globals['_ITEMREORDERED']._serialized_start=649
+  _globals['_ITEMREORDERED']._serialized_end=715
+  _globals['_NOTEEDITED']._serialized_start=717
+  _globals['_NOTEEDITED']._serialized_end=785
+  _globals['_ITEMMOVED']._serialized_start=787
+  _globals['_ITEMMOVED']._serialized_end=856
+  _globals['_ITEMFILECHANGED']._serialized_start=858
+  _globals['_ITEMFILECHANGED']._serialized_end=977
+  _globals['_ITEMREMOVED']._serialized_start=979
+  _globals['_ITEMREMOVED']._serialized_end=1028
 # @@protoc_insertion_point(module_scope)

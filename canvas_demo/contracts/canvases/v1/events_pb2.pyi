@@ -107,6 +107,8 @@ Global___CanvasRestored: _TypeAlias = CanvasRestored  # noqa: Y015
 
 @_typing.final
 class ItemPlaced(_message.Message):
+    """Version 1 had no kind: an item without a file was a note."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     CANVAS_ID_FIELD_NUMBER: _builtins.int
@@ -117,15 +119,18 @@ class ItemPlaced(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     LAYER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     canvas_id: _builtins.str
     item_id: _builtins.str
     file_id: _builtins.str
-    """Empty: a note."""
+    """Of a file alone."""
     x: _builtins.float
     y: _builtins.float
     text: _builtins.str
     """What the note says."""
     layer: _builtins.int
+    kind: _builtins.str
+    """FILE or NOTE."""
     @_builtins.property
     def file(self) -> _canvases_pb2.ItemFile: ...
     def __init__(
@@ -139,10 +144,11 @@ class ItemPlaced(_message.Message):
         file: _canvases_pb2.ItemFile | None = ...,
         text: _builtins.str = ...,
         layer: _builtins.int = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "file", b"file", "file_id", b"file_id", "item_id", b"item_id", "layer", b"layer", "text", b"text", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canvas_id", b"canvas_id", "file", b"file", "file_id", b"file_id", "item_id", b"item_id", "kind", b"kind", "layer", b"layer", "text", b"text", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,7 +43,12 @@ SERVICE: Access.ValueType  # 2
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
+SCHEMA_VERSION_FIELD_NUMBER: _builtins.int
 PERSONAL_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access.ValueType]
+schema_version: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.int]
+"""Which version of an event this is; 1 where nothing is said. Written beside each event. A version
+that says what older events leave open has an upcaster for them, in kernel/upcasting.py.
+"""
 personal: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The field tells of a person, or is what a person wrote."""
