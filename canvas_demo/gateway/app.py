@@ -8,7 +8,18 @@ from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from canvas_demo.gateway import canvases, files, health, organization_keys, pages, people, sessions, tus, uploads
+from canvas_demo.gateway import (
+    canvases,
+    files,
+    health,
+    items,
+    organization_keys,
+    pages,
+    people,
+    sessions,
+    tus,
+    uploads,
+)
 from canvas_demo.gateway.clients import clients_over
 from canvas_demo.gateway.edge import Edge
 from canvas_demo.gateway.openapi import describe
@@ -42,9 +53,8 @@ def _application(settings: Settings, channels: Channels) -> FastAPI:
     )
     app.state.settings = settings
     app.state.clients = clients_over(channels)
-    routers = [
-        each.router for each in (sessions, people, organization_keys, canvases, uploads, tus, files, health, pages)
-    ]
+    operations = (sessions, people, organization_keys, canvases, items, uploads, tus, files, health, pages)
+    routers = [each.router for each in operations]
     for router in routers:
         app.include_router(router)
     app.state.operations = [route for router in routers for route in router.routes]

@@ -1,4 +1,4 @@
-"""Canvases and the items on them."""
+"""Canvases; what lies on them is in items.py."""
 
 from typing import Annotated
 
@@ -12,10 +12,7 @@ from canvas_demo.gateway.models import (
     CanvasList,
     CanvasName,
     CanvasPage,
-    Item,
-    Place,
     canvas_of,
-    item_of,
     summary_of,
 )
 from canvas_demo.gateway.preconditions import NEVER, ExpectedVersion, IfNoneMatch, etag, matches
@@ -25,7 +22,6 @@ from canvas_demo.kernel.rpc import ask
 router = APIRouter(prefix="/api/canvases", tags=["canvases"])
 
 CanvasId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
-ItemId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 ETAG = {"ETag": {"description": "The canvas's version.", "schema": {"type": "string"}}}
 LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}}}
 
@@ -113,42 +109,21 @@ async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: Expected
     await ask(modules.canvases.ArchiveCanvas(request, metadata=caller))
 
 
-@router.patch(
-    "/{canvas_id}/items/{item_id}",
-    summary="Move an item",
-    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
+@router.post(
+    "/{canvas_id}/restore",
+    summary="Restore an archived canvas",
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412)},
 )
-async def move_item(
+async def restore_canvas(
     caller: Caller,
+    key: IdempotencyKey,
     canvas_id: CanvasId,
-    item_id: ItemId,
-    place: Place,
     expected: ExpectedVersion,
     modules: Modules,
     response: Response,
-) -> Item:
-    """`If-Match` and `ETag` are the canvas's."""
-    request = pb.MoveItemRequest(canvas_id=canvas_id, item_id=item_id, x=place.x, y=place.y, expected_version=expected)
-    canvas = await ask(modules.canvases.MoveItem(request, metadata=caller))
+) -> Canvas:
+    """It is listed again and can be changed; one that is not archived stays as it is."""
+    request = pb.RestoreCanvasRequest(canvas_id=canvas_id, expected_version=expected)
+    canvas = await ask(modules.canvases.RestoreCanvas(request, metadata=caller + key))
     response.headers["ETag"] = etag(canvas.version)
-    return item_of(next(item for item in canvas.items if item.id == item_id))
-
-
-@router.delete(
-    "/{canvas_id}/items/{item_id}",
-    status_code=204,
-    summary="Remove an item",
-    responses={204: {"headers": ETAG}, **documented(401, 404, 409, 412)},
-)
-async def remove_item(
-    caller: Caller,
-    canvas_id: CanvasId,
-    item_id: ItemId,
-    expected: ExpectedVersion,
-    modules: Modules,
-    response: Response,
-) -> None:
-    """The file itself remains. `If-Match` and `ETag` are the canvas's."""
-    request = pb.RemoveItemRequest(canvas_id=canvas_id, item_id=item_id, expected_version=expected)
-    canvas = await ask(modules.canvases.RemoveItem(request, metadata=caller))
-    response.headers["ETag"] = etag(canvas.version)
+    return canvas_of(canvas)

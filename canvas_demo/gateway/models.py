@@ -79,13 +79,6 @@ class CanvasPage(BaseModel):
     archived: bool = Field(False, description="The archived ones instead of the others.")
 
 
-class Place(BaseModel):
-    """Where an item lies."""
-
-    x: Coordinate
-    y: Coordinate
-
-
 # --- answers -----------------------------------------------------------------------------------------------
 
 
@@ -169,6 +162,7 @@ class Item(BaseModel):
     """A file, or a note, at a place on a canvas."""
 
     id: Id
+    kind: Literal["FILE", "NOTE"]
     file_id: Id | None = Field(description="null: a note.")
     x: float
     y: float
@@ -257,6 +251,7 @@ def item_of(message: canvases_pb2.Item) -> Item:
     """The item that the message tells of."""
     return Item(
         id=message.id,
+        kind="FILE" if message.kind == "FILE" else "NOTE",
         file_id=message.file_id or None,
         x=message.x,
         y=message.y,

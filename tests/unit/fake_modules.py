@@ -132,15 +132,30 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
     async def ArchiveCanvas(self, request: canvases_pb2.ArchiveCanvasRequest, context: Any) -> canvases_pb2.Canvas:
         return self._change(domain.ArchiveCanvas(request.canvas_id), request.expected_version)
 
+    async def RestoreCanvas(self, request: canvases_pb2.RestoreCanvasRequest, context: Any) -> canvases_pb2.Canvas:
+        return self._change(domain.RestoreCanvas(request.canvas_id), request.expected_version)
+
     async def PlaceItem(self, request: canvases_pb2.PlaceItemRequest, context: Any) -> canvases_pb2.Canvas:
-        file = self.files.files[request.file_id]
-        seen = domain.File(file.status, file.name, file.media_type, file.size)
-        place = domain.PlaceItem(request.canvas_id, request.item_id, request.file_id, request.x, request.y, seen)
-        return self._change(place, request.expected_version)
+        file = self.files.files[request.file_id] if request.file_id else None
+        seen = domain.File(file.status, file.name, file.media_type, file.size) if file else None
+        of = (request.canvas_id, request.item_id or new_id(), request.file_id)
+        return self._change(domain.PlaceItem(*of, request.x, request.y, seen, request.text), request.expected_version)
 
     async def MoveItem(self, request: canvases_pb2.MoveItemRequest, context: Any) -> canvases_pb2.Canvas:
         move = domain.MoveItem(request.canvas_id, request.item_id, request.x, request.y)
         return self._change(move, request.expected_version)
+
+    async def ResizeItem(self, request: canvases_pb2.ResizeItemRequest, context: Any) -> canvases_pb2.Canvas:
+        resize = domain.ResizeItem(request.canvas_id, request.item_id, request.width, request.height)
+        return self._change(resize, request.expected_version)
+
+    async def ReorderItem(self, request: canvases_pb2.ReorderItemRequest, context: Any) -> canvases_pb2.Canvas:
+        reorder = domain.ReorderItem(request.canvas_id, request.item_id, request.layer)
+        return self._change(reorder, request.expected_version)
+
+    async def EditNote(self, request: canvases_pb2.EditNoteRequest, context: Any) -> canvases_pb2.Canvas:
+        edit = domain.EditNote(request.canvas_id, request.item_id, request.text)
+        return self._change(edit, request.expected_version)
 
     async def RemoveItem(self, request: canvases_pb2.RemoveItemRequest, context: Any) -> canvases_pb2.Canvas:
         return self._change(domain.RemoveItem(request.canvas_id, request.item_id), request.expected_version)
@@ -183,11 +198,15 @@ def _canvas_message(canvas: domain.Canvas, version: int) -> canvases_pb2.Canvas:
         items=[
             canvases_pb2.Item(
                 id=item.item_id,
+                kind=item.kind,
                 file_id=item.file_id,
                 x=item.x,
                 y=item.y,
                 file=domain.message_of(item.file) if item.file else None,
                 text=item.text,
+                width=item.width,
+                height=item.height,
+                layer=item.layer,
             )
             for item in canvas.items.values()
         ],

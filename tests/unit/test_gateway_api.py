@@ -150,15 +150,53 @@ async def test_a_list_goes_on_from_page_to_page(gateway: Gateway) -> None:
 
 
 async def test_a_note_is_an_item_without_a_file(gateway: Gateway) -> None:
-    from canvas_demo.modules.canvases import domain
+    path = f"/api/canvases/{await gateway.new_canvas()}/items"
+    placed = await gateway.call("POST", path, json={"x": 1, "y": 2, "text": "Water the garden"})
+    assert (placed.status_code, placed.headers["ETag"]) == (201, '"2"')
+    item = placed.json()
+    assert placed.headers["Location"] == f"{path}/{item['id']}"
+    assert (item["kind"], item["text"], item["file_id"], item["file"]) == ("NOTE", "Water the garden", None, None)
 
-    canvas_id = await gateway.new_canvas()
-    canvas, version = gateway.modules.canvases.canvases[canvas_id]
-    gateway.modules.canvases._store(
-        canvas_id, canvas, version, domain.PlaceItem(canvas_id, "note", "", 1, 2, None, "Water the garden")
-    )
-    item = (await gateway.call("GET", f"/api/canvases/{canvas_id}")).json()["items"][0]
-    assert (item["text"], item["file_id"], item["file"]) == ("Water the garden", None, None)
+
+async def test_an_item_is_resized_reordered_and_a_note_edited(gateway: Gateway) -> None:
+    path = f"/api/canvases/{await gateway.new_canvas()}/items"
+    placed = await gateway.call("POST", path, json={"x": 1, "y": 2, "text": "Water the garden"})
+    for change in ({"width": 30, "height": 4.5}, {"layer": -7}, {"text": "Mow the lawn"}):
+        answer = await gateway.call("PATCH", placed.headers["Location"], json=change)
+        assert (answer.status_code, {**answer.json(), **change}) == (200, answer.json())
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({}, "body"),
+        ({"x": 1, "y": 2, "layer": 3}, "body"),
+        ({"colour": "red"}, "colour"),
+        ({"width": 3}, "height"),
+        ({"width": 3, "height": -1}, "height"),
+        ({"layer": 1.5}, "layer"),
+        ({"text": ""}, "text"),
+    ],
+)
+async def test_what_is_no_change_of_an_item_is_422_and_named(
+    gateway: Gateway, change: dict[str, Any], field: str
+) -> None:
+    path = f"/api/canvases/{await gateway.new_canvas()}/items/{uuid4()}"
+    assert fields_of(await gateway.call("PATCH", path, json=change)) == [field]
+
+
+@pytest.mark.parametrize("what", [{}, {"text": "Both", "file_id": str(uuid4())}])
+async def test_an_item_is_either_a_file_or_a_note(gateway: Gateway, what: dict[str, Any]) -> None:
+    path = f"/api/canvases/{await gateway.new_canvas()}/items"
+    assert fields_of(await gateway.call("POST", path, json={"x": 1, "y": 2, **what})) == ["file_id"]
+
+
+async def test_an_archived_canvas_is_restored(gateway: Gateway) -> None:
+    path = f"/api/canvases/{await gateway.new_canvas()}"
+    assert (await gateway.call("DELETE", path)).status_code == 204
+    problem_of(await gateway.call("PATCH", path, json={"name": "Garden"}), 409)
+    restored = await gateway.call("POST", f"{path}/restore")
+    assert (restored.status_code, restored.json()["archived"], restored.headers["ETag"]) == (200, False, '"3"')
 
 
 async def test_items_are_moved_and_removed(gateway: Gateway) -> None:
