@@ -28,6 +28,18 @@ ORDER BY aggregate_id, aggregate_version
 -- name: streams_of_organization
 SELECT DISTINCT aggregate_id FROM outbox WHERE aggregate_type = %s AND organization_id = %s ORDER BY aggregate_id
 
+-- name: shadow_table
+-- A temporary table like the module's, which hides it until the transaction ends.
+CREATE TEMPORARY TABLE {table} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES) ON COMMIT DROP
+
+-- name: compare_tables
+-- Rows that only one of a module's table and its shadow has.
+WITH shadow AS (TABLE pg_temp.{table}), stored AS (TABLE {schema}.{table})
+SELECT true AS by_events, to_jsonb(row)::text AS row FROM (TABLE shadow EXCEPT TABLE stored) AS row
+UNION ALL
+SELECT false, to_jsonb(row)::text FROM (TABLE stored EXCEPT TABLE shadow) AS row
+LIMIT %(limit)s
+
 -- name: claim_events
 -- The events of a batch that this consumer has not handled yet; from here on it has.
 INSERT INTO inbox (consumer, event_id)

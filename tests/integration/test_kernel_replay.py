@@ -60,6 +60,9 @@ async def test_a_row_without_events_is_found(pool: Pool) -> None:
             " FROM canvas WHERE canvas_id = %s",
             [orphan := str(uuid4()), canvas],
         )
-    assert any("rows in canvas" in difference for difference in (await verify(pool, CANVAS)).differences)
+    assert any(
+        "the table says, and the events do not" in difference and orphan in difference
+        for difference in (await verify(pool, CANVAS)).differences
+    )
     async with pool.connection() as connection:
         await connection.execute("DELETE FROM canvas WHERE canvas_id = %s", [orphan])

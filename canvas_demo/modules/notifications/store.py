@@ -62,6 +62,7 @@ SUBSCRIPTION = Aggregate(
     evolve=evolve,
     load=load,
     save=save,
+    tables=("subscription",),
 )
 
 

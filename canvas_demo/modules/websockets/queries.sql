@@ -27,13 +27,22 @@ ORDER BY connected_at, connection_id
 -- The hosts of connections that can be spoken to.
 SELECT connection_id, grpc_address
 FROM connection JOIN host ON host.name = connection.host
-WHERE connection_id = ANY(%s) AND state = 'CONNECTED' AND NOT missed_text
+WHERE connection_id = ANY(%s) AND state = 'CONNECTED'
+    AND NOT EXISTS (SELECT FROM missed_text WHERE missed_text.connection_id = connection.connection_id)
 
 -- name: mark_missed
-UPDATE connection SET missed_text = true WHERE connection_id = ANY(%s) AND state = 'CONNECTED'
+-- And forget those that have ended meanwhile.
+WITH ended AS (
+    DELETE FROM missed_text USING connection
+    WHERE connection.connection_id = missed_text.connection_id AND state = 'DISCONNECTED'
+)
+INSERT INTO missed_text (connection_id)
+SELECT connection_id FROM connection WHERE connection_id = ANY(%s) AND state = 'CONNECTED'
+ON CONFLICT DO NOTHING
 
 -- name: census_of_host
-SELECT connection_id, missed_text FROM connection WHERE host = %s AND state = 'CONNECTED'
+SELECT connection_id, missed_text.connection_id IS NOT NULL AS missed_text
+FROM connection LEFT JOIN missed_text USING (connection_id) WHERE host = %s AND state = 'CONNECTED'
 
 -- name: count_messages
 -- What came in over a connection is its stream and nothing else: the state is counted from it.

@@ -70,6 +70,7 @@ CONNECTION = Aggregate(
     evolve=evolve,
     load=load,
     save=save,
+    tables=("connection",),
 )
 
 
