@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from canvas_demo.kernel.settings import Settings
@@ -23,6 +24,11 @@ RUN_FOLDER = "CANVAS_DEMO_TEST_RUN"
 START_SECONDS = 300
 APART = ("--split", "--instances", "canvases=2", "--instances", "notifications=2")
 """With CANVAS_DEMO_TEST_SPLIT each module runs apart, and two of them twice."""
+
+# The same examples in every run, and no clock that decides; HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @dataclass(frozen=True)
