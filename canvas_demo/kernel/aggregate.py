@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import NotFound, Stale
 from canvas_demo.kernel.events import EventTypes, Recorded
-from canvas_demo.kernel.outbox import append
+from canvas_demo.kernel.outbox import append, one_writer
 
 
 class State(Protocol):
@@ -32,10 +32,15 @@ S = TypeVar("S", bound=State)
 
 @dataclass(frozen=True)
 class Loaded(Generic[S]):
-    """The state of an aggregate at a version; ``None`` at version 0: it does not exist."""
+    """The state of an aggregate at a version; ``None`` at version 0: it does not exist.
+
+    ``created_at`` and ``updated_at``: when its first and its last event happened, where the tables tell.
+    """
 
     state: S | None
     version: int
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,16 @@ class Aggregate(Generic[S]):
 
 @dataclass(frozen=True)
 class Executed(Generic[S]):
-    """What a command led to; ``events`` is empty where it changed nothing."""
+    """What a command led to; ``events`` is empty where it changed nothing.
+
+    The times are those of `Loaded` after the command; now, where the tables do not tell.
+    """
 
     state: S
     version: int
     events: Sequence[Message]
+    created_at: datetime
+    updated_at: datetime
 
 
 async def execute(
@@ -97,7 +107,25 @@ async def execute(
             f"This {aggregate.type} is at version {before.version}, not {expected_version}.",
             current_version=before.version,
         )
-    return await advance(connection, aggregate, aggregate_id, organization_id, before, command, now)
+    async with one_writer(connection, aggregate.type, before.version):
+        return await advance(connection, aggregate, aggregate_id, organization_id, before, command, now)
+
+
+async def begin(
+    connection: Connection,
+    aggregate: Aggregate[S],
+    aggregate_id: str,
+    organization_id: str,
+    command: object,
+    now: datetime,
+) -> Executed[S]:
+    """Run ``command`` against an aggregate that is not there yet, since its id was made just now.
+
+    Raises `Conflict` where it is there all the same, and whatever ``decide`` raises.
+    """
+    nothing: Loaded[S] = Loaded(None, 0)
+    async with one_writer(connection, aggregate.type, 0):
+        return await advance(connection, aggregate, aggregate_id, organization_id, nothing, command, now)
 
 
 async def advance(
@@ -111,14 +139,14 @@ async def advance(
 ) -> Executed[S]:
     """Run ``command`` against a state that is at hand; it only writes, so many fit in one pipeline.
 
-    In a pipeline the conflict with another writer shows itself when the pipeline ends.
+    The conflict with another writer shows itself when the pipeline ends: see `one_writer`.
     """
     events = aggregate.decide(before.state, command)
     after = aggregate.fold(events, before.state)
     if after is None:
         raise NotFound(f"There is no {aggregate.type} {aggregate_id}.")
     if not events:
-        return Executed(after, before.version, events)
+        return Executed(after, before.version, events, before.created_at or now, before.updated_at or now)
     version = await append(connection, (aggregate.type, aggregate_id), before.version, organization_id, events, now)
     await aggregate.save(connection, before.state, after, version, now)
-    return Executed(after, version, events)
+    return Executed(after, version, events, before.created_at or now, now)

@@ -1,5 +1,6 @@
 """PostgreSQL: a pool of connections per module, under a role that can touch that module's schema alone."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,12 +18,16 @@ class Connection(psycopg.AsyncConnection[DictRow]):
     """A module's connection, with the keys that open what is personal in its events."""
 
     keys: KeyRing
+    seen_at: float = float("-inf")
+    """When the server was last known to answer, on the monotonic clock."""
 
 
 Pool = AsyncConnectionPool[Connection]
 
 MAX_CONNECTIONS = 8
 """Connections of one module in one process."""
+TRUSTED = 1.0
+"""Seconds for which a connection that was just used is not asked whether it is still there."""
 
 
 @asynccontextmanager
@@ -51,7 +56,7 @@ async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
             min_size=1,
             max_size=MAX_CONNECTIONS,
             timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
             name=module,
         )
@@ -60,3 +65,11 @@ async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
             yield pool
         finally:
             await pool.close()
+
+
+async def _check(connection: Connection) -> None:
+    """Ask the server, unless it answered a moment ago: a busy connection is not worth a round trip each time."""
+    now = time.monotonic()
+    if now - connection.seen_at > TRUSTED:
+        await AsyncConnectionPool.check_connection(connection)
+        connection.seen_at = now

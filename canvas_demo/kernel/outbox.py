@@ -1,6 +1,7 @@
 """The outbox: events appended on the caller's transaction, and read back as an aggregate's stream."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -32,9 +33,8 @@ async def append(
     """Append ``events`` to the stream of ``aggregate`` = (type, id) as versions after ``after_version``.
 
     Opens no transaction and ends none: the events are there when the caller's state is, or not at
-    all. What is personal in them is sealed. Returns the version after the
-    last of them. Raises `Conflict` when another writer has appended there already; the caller's
-    transaction is then void.
+    all. What is personal in them is sealed. Returns the version after the last of them. Raises
+    `Conflict` when another writer has appended there already; the caller's transaction is then void.
     """
     trace = current_trace()
     aggregate_type, aggregate_id = aggregate
@@ -58,8 +58,26 @@ async def append(
                 "occurred_at": now,
             }
         )
-    try:
+    with _conflicts(aggregate_type, after_version):
         await connection.cursor().executemany(QUERIES["append_event"], rows)
+    return after_version + len(rows)
+
+
+@asynccontextmanager
+async def one_writer(connection: Connection, aggregate_type: str, after_version: int) -> AsyncIterator[None]:
+    """A pipeline for one aggregate's events and rows: sent together, in one round trip, and answered when it ends.
+
+    Raises `Conflict` then, as `append` does outside of a pipeline.
+    """
+    with _conflicts(aggregate_type, after_version):
+        async with connection.pipeline():
+            yield
+
+
+@contextmanager
+def _conflicts(aggregate_type: str, after_version: int) -> Iterator[None]:
+    try:
+        yield
     except UniqueViolation as error:
         if error.diag.constraint_name != "outbox_one_writer_a_version":
             raise
@@ -67,7 +85,6 @@ async def append(
             f"Somebody else changed this {aggregate_type} at the same time; load it again and repeat.",
             current_version=after_version + 1,
         ) from error
-    return after_version + len(rows)
 
 
 async def read_stream(connection: Connection, aggregate: tuple[str, str]) -> list[Recorded]:

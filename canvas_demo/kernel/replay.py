@@ -77,9 +77,10 @@ async def _save(connection: Connection, aggregate: Aggregate[Any], stream: Seque
     """Save a stream's state as its first event left it, and as its last did: a row tells of both times."""
     first, last = stream[0], stream[-1]
     created, state = aggregate.replay(stream[:1]), aggregate.replay(stream)
-    await aggregate.save(connection, None, created, first.aggregate_version, first.occurred_at)
-    if last is not first:
-        await aggregate.save(connection, created, state, last.aggregate_version, last.occurred_at)
+    async with connection.pipeline():
+        await aggregate.save(connection, None, created, first.aggregate_version, first.occurred_at)
+        if last is not first:
+            await aggregate.save(connection, created, state, last.aggregate_version, last.occurred_at)
 
 
 async def _differences(connection: Connection, aggregate_type: str, table: str) -> AsyncIterator[str]:

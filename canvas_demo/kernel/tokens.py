@@ -34,6 +34,8 @@ ENDED_KNOWN_FOR = 2.0
 ENDED_WITHIN = 2.0
 """Seconds that identity has to answer with the list."""
 SERVICE_LIFETIME = 600
+PROVEN_FOR, PROVEN_LIMIT = 30.0, 1000
+"""Seconds for which a token's signature is not checked again, and how many such tokens are remembered."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,24 @@ class TokenVerifier:
         self._fetched_at = float("-inf")
         self._ended: dict[str, int] | None = None
         self._ended_at = float("-inf")
+        self._proven: dict[str, tuple[Caller, float]] = {}
         self._asking = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
         """The caller that ``token`` names. Raises `Unauthenticated`, in the same words whatever is wrong with it."""
+        caller, proven_at = self._proven.get(token, (None, 0.0))
+        if caller is None or caller.expires_at <= time.time() or time.monotonic() - proven_at > PROVEN_FOR:
+            caller = await self._prove(token)
+            if len(self._proven) >= PROVEN_LIMIT:
+                self._proven.clear()
+            self._proven[token] = (caller, time.monotonic())
+        await self.learn_ended()
+        if not self.holds(caller):
+            raise Unauthenticated(NOT_VALID)
+        return caller
+
+    async def _prove(self, token: str) -> Caller:
+        """The caller, by the token's signature and claims."""
         try:
             header = jwt.get_unverified_header(token)
             if set(header) != HEADER or header["typ"] != TOKEN_TYPE:
@@ -110,11 +126,7 @@ class TokenVerifier:
             )
         except (jwt.InvalidTokenError, KeyError) as error:
             raise Unauthenticated(NOT_VALID) from error
-        caller = _caller_of(claims, token)
-        await self.learn_ended()
-        if not self.holds(caller):
-            raise Unauthenticated(NOT_VALID)
-        return caller
+        return _caller_of(claims, token)
 
     def holds(self, caller: Caller) -> bool:
         """Whether the caller's token has not ended, by the list as it is known."""

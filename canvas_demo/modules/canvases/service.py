@@ -7,7 +7,7 @@ from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 from canvas_demo.contracts.canvases.v1 import canvases_pb2_grpc as pb_grpc
 from canvas_demo.contracts.files.v1 import files_pb2, files_pb2_grpc
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
-from canvas_demo.kernel.aggregate import execute
+from canvas_demo.kernel.aggregate import Executed, begin, execute
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Invalid, NotFound
 from canvas_demo.kernel.module import Runtime
@@ -45,8 +45,8 @@ class CanvasesService(pb_grpc.CanvasesServicer):
         command = domain.CreateCanvas(canvas_id, caller.organization_id, request.name, caller.user_id)
 
         async def create(connection: Connection) -> pb.Canvas:
-            await execute(connection, CANVAS, canvas_id, caller.organization_id, command, datetime.now(UTC))
-            return await _read(connection, canvas_id)
+            now = datetime.now(UTC)
+            return _changed(await begin(connection, CANVAS, canvas_id, caller.organization_id, command, now))
 
         return await self._requests.once(request, pb.Canvas, create)
 
@@ -132,8 +132,13 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
 
 async def _change(connection: Connection, command: domain.CanvasCommand, expected_version: int) -> pb.Canvas:
     canvas_id, organization_id = checked_id(command.canvas_id, "canvas"), current_caller().organization_id
-    await execute(connection, CANVAS, canvas_id, organization_id, command, datetime.now(UTC), expected_version)
-    return await _read(connection, canvas_id)
+    now = datetime.now(UTC)
+    return _changed(await execute(connection, CANVAS, canvas_id, organization_id, command, now, expected_version))
+
+
+def _changed(done: Executed[domain.Canvas]) -> pb.Canvas:
+    """The canvas after a command: what was written need not be read again."""
+    return _message(Shown(done.state, done.version, done.created_at, done.updated_at))
 
 
 async def _read(connection: Connection, canvas_id: str, version: int = 0) -> pb.Canvas:

@@ -42,16 +42,16 @@ class Page:
 async def load(connection: Connection, canvas_id: str) -> Loaded[Canvas]:
     """A canvas with its items; version 0 where there is none."""
     shown = await show(connection, canvas_id)
-    return Loaded(shown.canvas, shown.version) if shown else Loaded(None, 0)
+    return Loaded(shown.canvas, shown.version, shown.created_at, shown.updated_at) if shown else Loaded(None, 0)
 
 
 async def show(connection: Connection, canvas_id: str) -> Shown | None:
     """A canvas with its items, those of the lowest layer first."""
-    row = await (await connection.execute(QUERIES["load_canvas"], [canvas_id])).fetchone()
-    if row is None:
-        return None
-    items = await (await connection.execute(QUERIES["load_items"], [canvas_id])).fetchall()
-    return _shown(row, items)
+    async with connection.pipeline():
+        found = await connection.execute(QUERIES["load_canvas"], [canvas_id])
+        items = await connection.execute(QUERIES["load_items"], [canvas_id])
+    row = await found.fetchone()
+    return _shown(row, await items.fetchall()) if row else None
 
 
 async def show_past(connection: Connection, canvas_id: str, version: int) -> Shown | None:
@@ -93,12 +93,11 @@ async def save(connection: Connection, before: Canvas | None, after: Canvas, ver
     changed = [_item_row(after, item) for key, item in after.items.items() if old.get(key) != item]
     gone = [{"canvas_id": after.canvas_id, "item_id": key} for key in old if key not in after.items]
     row = {"version": version, "now": now, **{key: value for key, value in vars(after).items() if key != "items"}}
-    async with connection.pipeline():
-        await connection.execute(QUERIES["save_canvas"], row)
-        if changed:
-            await connection.cursor().executemany(QUERIES["save_item"], changed)
-        if gone:
-            await connection.cursor().executemany(QUERIES["delete_item"], gone)
+    await connection.execute(QUERIES["save_canvas"], row)
+    if changed:
+        await connection.cursor().executemany(QUERIES["save_item"], changed)
+    if gone:
+        await connection.cursor().executemany(QUERIES["delete_item"], gone)
 
 
 NO_FILE = {"status": None, "name": None, "media_type": None, "size": None}

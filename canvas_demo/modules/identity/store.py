@@ -55,7 +55,8 @@ async def save_user(
 ) -> None:
     """Write a user. Raises `AlreadyExists` where another has the username; the transaction is then void."""
     try:
-        await connection.execute(QUERIES["save_account"], {**vars(after), "version": version, "now": now})
+        async with connection.pipeline():  # of its own, so that it fails here
+            await connection.execute(QUERIES["save_account"], {**vars(after), "version": version, "now": now})
     except UniqueViolation as error:
         if error.diag.constraint_name != "account_one_a_username":
             raise
