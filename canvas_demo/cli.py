@@ -181,6 +181,38 @@ def bench_latency(
     print_latency(events, rate, as_json=json)
 
 
+Callers = Annotated[int, typer.Option(min=1, max=64, help="How many send commands at once.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often each is measured, by turns; the median counts.")]
+
+
+@bench.command("commands")
+def bench_commands(
+    *,
+    callers: Callers = 8,
+    commands: Annotated[int, typer.Option(min=1, help="Commands a round.")] = 800,
+    rounds: Rounds = 5,
+    json: AsJson = False,
+) -> None:
+    """Commands per second with one event each, through gRPC, beside the package eventsourcing."""
+    from canvas_demo.bench.commands import Course, print_race
+
+    print_race("commands", Course(callers, commands, rounds), as_json=json)
+
+
+@bench.command("streams")
+def bench_streams(
+    *,
+    callers: Callers = 4,
+    commands: Annotated[int, typer.Option(min=1, help="Commands a round.")] = 120,
+    rounds: Rounds = 5,
+    json: AsJson = False,
+) -> None:
+    """Load and append on streams of 500 events, through gRPC, beside the package eventsourcing."""
+    from canvas_demo.bench.commands import Course, print_race
+
+    print_race("streams", Course(callers, commands, rounds), as_json=json)
+
+
 @app.command()
 def serve(
     *,
