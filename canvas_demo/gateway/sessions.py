@@ -14,21 +14,28 @@ router = APIRouter(tags=["sign-in"])
 
 @router.post("/api/login", summary="Sign in", responses=documented(401, 422, 429))
 async def login(
-    credentials: Credentials, address: ClientAddress, modules: Modules, request: Request, response: Response
+    credentials: Credentials,
+    key: IdempotencyKey,
+    address: ClientAddress,
+    modules: Modules,
+    request: Request,
+    response: Response,
 ) -> Session:
     """Answers with a token, and sets it as a cookie that no script and no other site can use.
 
     429, with `Retry-After`, after too many failures for the account or from the address.
     """
     sign_in = pb.LoginRequest(username=credentials.username, password=credentials.password)
-    return _session(await ask(modules.identity.Login(sign_in, metadata=address)), request, response)
+    return _session(await ask(modules.identity.Login(sign_in, metadata=key + address)), request, response)
 
 
 @router.post("/api/refresh", summary="Stay signed in", responses=documented(401))
-async def refresh(caller: Caller, modules: Modules, request: Request, response: Response) -> Session:
+async def refresh(
+    caller: Caller, key: IdempotencyKey, modules: Modules, request: Request, response: Response
+) -> Session:
     """A new token for one that still holds; the old one holds until it expires. 30 days after the last sign-in: 401."""
     return _session(
-        await ask(modules.identity.RefreshToken(pb.RefreshTokenRequest(), metadata=caller)), request, response
+        await ask(modules.identity.RefreshToken(pb.RefreshTokenRequest(), metadata=caller + key)), request, response
     )
 
 

@@ -54,16 +54,19 @@ class IdentityService(pb_grpc.IdentityServicer):
         if row is None or not matches:
             raise Unauthenticated("Wrong username or password.")
         await self._throttle.take_back(request.username, address)
-        return await self._session(user_of(row), now)
+        user = user_of(row)
+        return await self._requests.once(request, pb.LoginResponse, lambda _: self._session(user, now))
 
     async def RefreshToken(self, request: pb.RefreshTokenRequest, context: Any) -> pb.LoginResponse:
         caller = current_caller()
-        async with self._pool.connection() as connection:
-            user = await _user_behind(connection, caller)
         now, signed_in_at = datetime.now(UTC), datetime.fromtimestamp(caller.signed_in_at, UTC)
         if signed_in_at + SESSION_LIFETIME < now:
             raise Unauthenticated("The password was given too long ago; sign in again.")
-        return await self._session(user, now, signed_in_at)
+
+        async def refresh(connection: Connection) -> pb.LoginResponse:
+            return await self._session(await _user_behind(connection, caller), now, signed_in_at)
+
+        return await self._requests.once(request, pb.LoginResponse, refresh)
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> pb.LoginResponse:
         caller, now = current_caller(), datetime.now(UTC)
