@@ -54,6 +54,11 @@ class EventTypes:
     def _by_name(self) -> dict[str, type[Message]]:
         return {message.DESCRIPTOR.name: message for message in self._messages}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The types of events that there are."""
+        return frozenset(self._by_name)
+
     def read(self, event_type: str, payload: dict[str, Any]) -> Message:
         """The message that ``payload`` stands for. Raises KeyError for an unknown type."""
         return event_of(self._by_name[event_type], payload)
