@@ -7,7 +7,7 @@ from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.kernel.sealing import Sealer
 
-REMEMBERED = 60.0
+REMEMBERED = 10.0
 """Seconds that a key is used without asking for it again: how long a destroyed one may yet open what it sealed."""
 LIMIT = 1000
 """Keys that are remembered at once."""

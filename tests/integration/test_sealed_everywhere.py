@@ -1,0 +1,117 @@
+"""What a person wrote is nowhere to be read but in the state tables of its module."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from canvas_demo.kernel.migrate import SLOT
+from canvas_demo.kernel.settings import MODULES
+from canvas_demo.serve import module
+from tests.integration import api
+from tests.integration.websocket_clients import Person, Socket, opened, until
+
+
+@dataclass(frozen=True)
+class Story:
+    """What somebody wrote, each text with a mark of its own, and the socket that looks on."""
+
+    person: api.Person
+    canvas_id: str
+    file_id: str
+    mark: str
+    socket: Socket
+
+
+@asynccontextmanager
+async def told(stack: Any) -> AsyncIterator[Story]:
+    """A new organisation's story."""
+    web, mark = stack.env["WEB_URL"], uuid4().hex
+    username = f"{mark}-ada"
+    with api.anybody(web) as http:
+        body = {"name": f"{mark} Organisation", "username": username, "password": api.PASSWORD}
+        assert http.post("/api/organizations", json=body).status_code == 201
+    person = api.sign_in(web, username, api.PASSWORD)
+    async with opened(stack.env["WS_URLS"][-1], Person(web, person.token, person.user)) as socket:
+        canvas_id = person.new_canvas(f"{mark} canvas")
+        await socket.subscribe(canvas_id)
+        await socket.say(f"{mark} said", {"type": "subscribe", "subject": f"{mark}"})
+        await socket.frames(2)
+        person.call("PATCH", f"/api/canvases/{canvas_id}", 200, json={"name": f"{mark} renamed"})
+        upload = person.upload(canvas_id, b"content of a plan", f"{mark}.txt")
+        person.call("POST", "/api/users", 201, json={"username": f"{mark}-bob", "password": api.PASSWORD})
+        await until(lambda: items(person, canvas_id), lambda seen: seen[0]["file"]["status"] == "UPLOADED")
+        yield Story(person, canvas_id, upload["file"]["id"], mark, socket)
+
+
+def items(person: api.Person, canvas_id: str) -> Any:
+    return person.canvas(canvas_id)["items"]
+
+
+def tables_beside_state(connection: Any) -> list[tuple[str, str]]:
+    """Every table of every module that is not the state of an aggregate: (schema, table)."""
+    state = {(name, table) for name in MODULES for each in module(name).aggregates for table in each.tables}
+    found = connection.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s)", [list(MODULES)]
+    ).fetchall()
+    return sorted({tuple(each) for each in found} - state)
+
+
+def payloads(connection: Any, schema: str, organization_id: str) -> list[str]:
+    """The payloads of the organisation's events, as the outbox of a module holds them."""
+    query = sql.SQL("SELECT payload::text FROM {} WHERE organization_id = %s").format(sql.Identifier(schema, "outbox"))
+    return [row[0] for row in connection.execute(query, [organization_id]).fetchall()]
+
+
+def records(bootstrap: str, organization_id: str) -> list[bytes]:
+    """The values of every record of the organisation, over all topics."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "enable.auto.commit": False})
+    topics = [name for name in consumer.list_topics(timeout=10).topics if name.startswith("canvas-demo.")]
+    found = []
+    for topic in topics:
+        for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING)])
+            while end and (record := consumer.poll(30)) is not None:
+                if dict(record.headers() or ()).get("ce_organizationid") == organization_id.encode():
+                    found.append(record.value() or b"")
+                if record.offset() >= end - 1:
+                    break
+    consumer.close()
+    return found
+
+
+async def test_no_text_of_a_person_is_in_outboxes_feeds_kafka_or_the_decoded_wal(stack: Any) -> None:
+    slot = f"test_{uuid4().hex}"
+    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True, row_factory=tuple_row) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", [slot])
+        async with told(stack) as story:
+            organization_id, mark = story.person.user["organization_id"], story.mark
+        outboxes = [payload for name in MODULES for payload in payloads(connection, name, organization_id)]
+        assert sum("sealed:" in payload for payload in outboxes) >= 7, outboxes
+        tables = tables_beside_state(connection)
+        assert {("notifications", "feed"), ("canvases", "outbox"), ("identity", "inbox")} <= set(tables)
+        for table in tables:
+            hits = connection.execute(
+                sql.SQL("SELECT it::text FROM {} AS it WHERE it::text LIKE %s").format(sql.Identifier(*table)),
+                [f"%{mark}%"],
+            ).fetchall()
+            assert hits == [], table
+        wal = connection.execute(
+            "SELECT data FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, "
+            "'proto_version', '1', 'publication_names', %s)",
+            [slot, SLOT],
+        ).fetchall()
+        written = b"".join(bytes(row[0]) for row in wal)
+        assert organization_id.encode() in written
+        assert mark.encode() not in written
+    seen = await asyncio.to_thread(records, stack.settings.bootstrap, organization_id)
+    assert sum(b"sealed:" in value for value in seen) >= 7
+    assert [value for value in seen if mark.encode() in value] == []
