@@ -1,13 +1,18 @@
-// Makes the notebooks' widgets: one ECMAScript module each, and their style, into the folder named (else lab/static).
+// Makes the notebooks' widgets: one ECMAScript module a view, and their style, into the folder named (else lab/static).
+import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
 const here = new URL(".", import.meta.url).pathname;
+const views = `${here}src/widgets/`;
+const parts = new Set(["dom.ts", "model.ts", "states.ts"]); // what views share; each view has it in itself
 await build({
-  entryPoints: ["system_map.ts", "waterfall.ts", "widgets.css"].map((file) => `${here}src/widgets/${file}`),
+  entryPoints: readdirSync(views)
+    .filter((file) => !parts.has(file) && !file.endsWith(".test.ts"))
+    .map((file) => views + file),
   outdir: process.argv[2] ?? `${here}../lab/static`,
   bundle: true,
   format: "esm",
-  target: "es2022",
+  target: "es2023",
   charset: "utf8",
   banner: {
     js: "// Generated from canvas_demo/frontend by `npm run build`; do not edit.",

@@ -12,6 +12,7 @@ from canvas_demo.lab.database import QUERIES
 from canvas_demo.lab.records import Text
 from canvas_demo.lab.slots import slots_of
 from canvas_demo.lab.streams import Stream
+from canvas_demo.lab.traffic import Traffic
 from canvas_demo.stack import channel
 
 MEBIBYTE = 1 << 20
@@ -108,6 +109,10 @@ class Facts(Clients):
         """How far each of the stack's consumer groups is behind, in records."""
         groups = self.kafka.groups()
         return groups[groups["group"].isin([f"canvas-demo-{name}" for name in MODULES])].reset_index(drop=True)
+
+    def traffic(self) -> Traffic:
+        """What moves between the parts from now on; ask it to `look`."""
+        return Traffic(self)
 
     def counts(self) -> dict[str, Any]:
         """How many events each module has published, as its outbox says."""

@@ -17,7 +17,7 @@ from canvas_demo.lab.sockets import Frame, Socket
 
 if TYPE_CHECKING:
     from canvas_demo.lab.session import Lab
-    from canvas_demo.lab.widgets import Waterfall
+    from canvas_demo.lab.widgets import Selection, SideBySide, Waterfall
 
 SECONDS = 30.0
 COMMIT = "transaction commits"
@@ -37,6 +37,7 @@ class Journey:
     frames: dict[str, Frame]
     command: Record | None
     places: dict[str, str]
+    selection: "Selection | None" = None
 
     def __repr__(self) -> str:
         row, record = self.row, self.record
@@ -67,7 +68,14 @@ class Journey:
         """The hops as bars; selecting one shows the evidence behind it. `hops` says the same."""
         from canvas_demo.lab.widgets import Waterfall
 
-        return Waterfall.of(self._hops(), COMMIT, self.row["event_type"])
+        return Waterfall.of(self._hops(), COMMIT, self.row["event_type"], self.event_id, self.selection)
+
+    @property
+    def sides(self) -> "SideBySide":
+        """Row, envelope, record and frame side by side, and what became of each field. `fields` says the same."""
+        from canvas_demo.lab.widgets import SideBySide
+
+        return SideBySide.of(self)
 
     def _hops(self) -> list[Hop]:
         hops = [*self._hops_of_command(), *self._hops_of_cdc()]
@@ -139,4 +147,5 @@ def gather(
         frames={socket.name: socket.event(event_id) for socket in sockets},
         command=command,
         places=placements(lab.connect_rest.config("outbox")),
+        selection=lab.selection,
     )

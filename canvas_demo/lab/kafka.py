@@ -175,6 +175,10 @@ class Kafka:
         frame = pd.DataFrame(rows, columns=["partition", "committed", "next", "lag"])
         return frame.astype({"committed": "Int64"})
 
+    def committed(self, group: str) -> int:
+        """The sum of a group's committed offsets: it grows by one with each record that was handled."""
+        return sum(self._committed(self.admin(), group).values())
+
     def _ends(self) -> dict[tuple[str, int], int]:
         return {(row.topic, row.partition): row.next for row in self.topics("").itertuples()}
 
@@ -223,7 +227,13 @@ class Kafka:
 
         return until(look, f"event {event_id} is in {topic}", timeout, every=0.1)[0]
 
-    def _read(self, topic: str, since: datetime | None, limit: int = 1_000_000) -> Iterator[KafkaRecord]:
+    def newest(self, topic: str, count: int) -> list[KafkaRecord]:
+        """The newest records of each partition, so many at most."""
+        return list(self._read(topic, None, newest=count))
+
+    def _read(
+        self, topic: str, since: datetime | None, limit: int = 1_000_000, newest: int | None = None
+    ) -> Iterator[KafkaRecord]:
         """The records from ``since`` to the end as it is now, partition by partition."""
         with self._consumer() as consumer:
             numbers = list(_of(consumer.list_topics(topic, timeout=SECONDS).topics[topic]))
@@ -232,6 +242,8 @@ class Kafka:
                 number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)[1]
                 for number in numbers
             }
+            if newest is not None:
+                starts = {number: max(starts[number], ends[number] - newest) for number in numbers}
             wanted = {number for number in numbers if starts[number] < ends[number]}
             consumer.assign([TopicPartition(topic, number, starts[number]) for number in wanted])
             deadline = time.monotonic() + SECONDS

@@ -108,3 +108,12 @@ SELECT
 FROM pg_replication_slots
 WHERE %(slot)s::text IS NULL OR slot_name = %(slot)s
 ORDER BY slot_name
+
+-- name: confirmed
+-- How far the stack's connector has confirmed the log.
+SELECT pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::bigint AS bytes
+FROM pg_replication_slots WHERE slot_name = 'canvas_demo_outbox'
+
+-- name: told
+-- How many events subscribers of all subjects have been told of.
+SELECT coalesce(sum(cursor), 0)::bigint AS cursors FROM notifications.subject

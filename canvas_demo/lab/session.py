@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from canvas_demo.lab.api import Person
@@ -25,7 +26,8 @@ from canvas_demo.lab.wal import PUBLICATION, Wal
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from canvas_demo.lab.widgets import SystemMap
+    from canvas_demo.lab.views import Views
+    from canvas_demo.lab.widgets import Selection, SystemMap
 
 READY = {"running", "done"}
 HIDDEN = {"DATABASE_URL", "CANVAS_DEMO_HOME"}
@@ -183,10 +185,31 @@ class Lab(Facts):
         """Freeze a component (SIGSTOP) while the block runs; another notebook that breaks something waits."""
         return self.faults.paused(component)
 
+    # --- widgets -------------------------------------------------------------------------------------------
+
     def map(self) -> "SystemMap":
-        """The components and modules drawn, with their live state; `status` and `modules` say the same."""
+        """The components and modules drawn, with their live state and what moves between them.
+
+        `status`, `modules` and `traffic` say the same.
+        """
         from canvas_demo.lab.widgets import SystemMap
 
         return SystemMap(self)
+
+    @cached_property
+    def views(self) -> "Views":
+        """The widgets that show events, slots, deliveries and faults."""
+        from canvas_demo.lab.views import Views
+
+        return Views(self, self._opened)
+
+    @property
+    def selection(self) -> "Selection":
+        """The event that is selected in all views."""
+        return self.views.selection
+
+    def select(self, event_id: str) -> None:
+        """Mark an event in every view; an empty id: none."""
+        self.selection.event_id = event_id
 
     assert_no_background_errors = staticmethod(assert_no_background_errors)

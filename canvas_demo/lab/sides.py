@@ -34,6 +34,7 @@ def side_by_side(
     record: Mapping[str, Any],
     frame: Mapping[str, Any] | None,
     places: Mapping[str, str],
+    longest: int = LONGEST,
 ) -> pd.DataFrame:
     """What became of each field, from the row to the frame; an empty cell: it is not there.
 
@@ -58,8 +59,23 @@ def side_by_side(
     for name in ("partition", "offset", "timestamp"):
         rows[name] = ("", "", record[name], "")
     rows["cursor"] = ("", "", "", (frame or {}).get("cursor", ""))
-    shown = {name: [_short(value) for value in values] for name, values in rows.items()}
-    return pd.DataFrame.from_dict(shown, orient="index", columns=list(SIDES))
+    shown = {name: [_short(value, longest) for value in values] for name, values in rows.items()}
+    fields = pd.DataFrame.from_dict(shown, orient="index", columns=list(SIDES))
+    return fields.assign(**{"what became of it": [became(name, places) for name in rows]})
+
+
+def became(name: str, places: Mapping[str, str]) -> str:
+    """What the EventRouter makes of a column of the outbox; empty for what is no column."""
+    if name.startswith("source.") or name in ("op", "ts_us"):
+        return "Debezium's own; the EventRouter drops it"
+    if name in ("partition", "offset", "timestamp", "cursor"):
+        return "given on the way"
+    if name in ("module", "committed_at", "transaction_id"):
+        return "said by PostgreSQL, no column"
+    kind, _, header = places.get(name, "").partition(" ")
+    return {"": "stays in the database", "topic": "names the topic", "header": f"header {header}"}.get(
+        kind, f"the {kind}"
+    )
 
 
 def _in_record(record: Mapping[str, Any], place: str) -> str:
@@ -80,6 +96,6 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
-def _short(value: object) -> str:
+def _short(value: object, longest: int) -> str:
     text = _text(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,9 +1,13 @@
 /** What a view needs of a widget's model (https://anywidget.dev/en/afm/). */
 export interface Model<State> {
   get<Name extends keyof State & string>(name: Name): State[Name];
+  set<Name extends keyof State & string>(name: Name, value: State[Name]): void;
+  save_changes(): void;
   on(event: string, callback: () => void): void;
   off(event: string, callback: () => void): void;
   send(content: unknown): void;
+  /** Where a notebook keeps its other models; absent in the browser frontend, which hands models themselves. */
+  widget_manager?: { get_model(id: string): Promise<unknown> };
 }
 
 export interface RenderContext<State> {
@@ -11,33 +15,53 @@ export interface RenderContext<State> {
   el: HTMLElement;
 }
 
-type Child = Node | string;
-
-/** An element with attributes and children. */
-export function element<Tag extends keyof HTMLElementTagNameMap>(
-  tag: Tag,
-  attributes: Record<string, string> = {},
-  children: Child[] = [],
-): HTMLElementTagNameMap[Tag] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+/** The event that is selected, the same in every view of a lab. */
+export interface Selection {
+  event_id: string;
 }
 
-/** The same of SVG. */
-export function svg(tag: string, attributes: Record<string, string | number> = {}, children: Child[] = []): SVGElement {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.append(...children);
-  return made;
+/** Views that share a selection name it: by "IPY_MODEL_" and its id in a notebook, by itself elsewhere. */
+export interface Selecting {
+  selection: string | Model<Selection> | null;
 }
 
-/** Names and values, as a description list. */
-export function facts(of: Record<string, unknown>): HTMLDListElement {
-  const rows = Object.entries(of).map(([name, value]) => {
-    const text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
-    return element("div", {}, [element("dt", {}, [name]), element("dd", {}, [text])]);
-  });
-  return element("dl", { class: "cd-facts" }, rows);
+const REFERENCE = "IPY_MODEL_";
+
+/** The shared selection of a view, or one of its own where there is none to share. */
+export async function selectionOf(model: Model<Selecting>): Promise<Model<Selection>> {
+  const named = model.get("selection");
+  if (typeof named !== "string") return named ?? alone();
+  const found = await model.widget_manager?.get_model(named.slice(REFERENCE.length));
+  return found ? (found as Model<Selection>) : alone();
+}
+
+function alone(): Model<Selection> {
+  const state: Selection = { event_id: "" };
+  const listeners = new Set<() => void>();
+  return {
+    get: (name) => state[name],
+    set: (name, value) => {
+      state[name] = value;
+      for (const listener of listeners) listener();
+    },
+    save_changes: () => undefined,
+    on: (_event, callback) => void listeners.add(callback),
+    off: (_event, callback) => void listeners.delete(callback),
+    send: () => undefined,
+  };
+}
+
+/** Select an event everywhere; the one that is selected already: nothing. */
+export function select(selection: Model<Selection>, id: string): void {
+  selection.set("event_id", selection.get("event_id") === id ? "" : id);
+  selection.save_changes();
+}
+
+/** Call `show` now and whenever one of the names changes; returns how to stop. */
+export function follow<State>(model: Model<State>, names: (keyof State & string)[], show: () => void): () => void {
+  for (const name of names) model.on(`change:${name}`, show);
+  show();
+  return () => {
+    for (const name of names) model.off(`change:${name}`, show);
+  };
 }

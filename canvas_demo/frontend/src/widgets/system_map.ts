@@ -1,5 +1,7 @@
 /** The map of the system: parts with their live state, and the ways between them. */
-import { element, facts, svg, type RenderContext } from "./model";
+import { announcement, element, facts, pressable, replace, say, svg } from "./dom";
+import { follow, type RenderContext } from "./model";
+import { mood, sign } from "./states";
 
 interface Part {
   id: string;
@@ -8,8 +10,16 @@ interface Part {
   facts: Record<string, string>;
 }
 
+/** What went along a way since the last look, as counted there. */
+interface Flow {
+  way: string;
+  count: number;
+  what: string;
+}
+
 interface State {
   parts: Part[];
+  flows: Flow[];
   seen_at: string;
   problem: string;
 }
@@ -41,35 +51,23 @@ const BOXES: Record<string, Box> = {
 };
 
 interface Way {
+  id: string;
   path: string;
   label: string;
   at: [number, number];
   anchor?: "start" | "middle" | "end";
 }
 const WAYS: Way[] = [
-  { path: "M124 80 H214", label: "HTTP", at: [169, 73], anchor: "middle" },
-  { path: "M370 80 H414", label: "gRPC", at: [392, 73], anchor: "middle" },
-  { path: "M420 140 H69 V122", label: "websocket frames", at: [244, 156], anchor: "middle" },
-  { path: "M470 178 C470 250 200 230 200 312", label: "one transaction: state row + outbox row", at: [14, 232], anchor: "start" },
-  { path: "M274 345 H428", label: "WAL", at: [351, 338], anchor: "middle" },
-  { path: "M584 345 H728", label: "records", at: [656, 338], anchor: "middle" },
-  { path: "M812 318 V184", label: "consumer groups", at: [804, 252], anchor: "end" },
+  { id: "http", path: "M124 80 H214", label: "HTTP", at: [169, 73], anchor: "middle" },
+  { id: "grpc", path: "M370 80 H414", label: "gRPC", at: [392, 73], anchor: "middle" },
+  { id: "frames", path: "M420 140 H69 V122", label: "websocket frames", at: [244, 156], anchor: "middle" },
+  { id: "commits", path: "M470 178 C470 250 200 230 200 312", label: "one transaction: state row + outbox row", at: [14, 232], anchor: "start" },
+  { id: "wal", path: "M274 345 H428", label: "WAL", at: [351, 338], anchor: "middle" },
+  { id: "records", path: "M584 345 H728", label: "records", at: [656, 338], anchor: "middle" },
+  { id: "consumers", path: "M812 318 V184", label: "consumer groups", at: [804, 252], anchor: "end" },
 ];
-
-/** A sign for each state, so that colour is not alone in telling it. */
-const SIGNS: Record<string, string> = {
-  running: "●",
-  SERVING: "●",
-  done: "●",
-  starting: "◐",
-  waiting: "◐",
-  restarting: "↻",
-  paused: "❙❙",
-  stopping: "◌",
-  stopped: "○",
-  failed: "✕",
-  NOT_SERVING: "✕",
-};
+/** More than so many at a time are not drawn one by one; the number beside the way says them. */
+const MOST_DOTS = 6;
 
 function draw(part: Part, at: Box, selected: boolean, select: (id: string) => void): SVGElement {
   const group = svg(
@@ -78,8 +76,9 @@ function draw(part: Part, at: Box, selected: boolean, select: (id: string) => vo
       class: "cd-part",
       role: "button",
       tabindex: 0,
-      "data-id": part.id,
+      "data-key": part.id,
       "data-state": part.state,
+      "data-mood": mood(part.state),
       "aria-pressed": String(selected),
       "aria-label": part.state ? `${part.title}: ${part.state}` : part.title,
       transform: `translate(${at.x} ${at.y})`,
@@ -87,19 +86,25 @@ function draw(part: Part, at: Box, selected: boolean, select: (id: string) => vo
     [
       svg("rect", { width: at.width, height: at.height, rx: 8 }),
       svg("text", { x: 12, y: 23, class: "cd-title" }, [part.title]),
-      svg("text", { x: 12, y: 42, class: "cd-state" }, [part.state ? `${SIGNS[part.state] ?? "?"} ${part.state}` : ""]),
+      svg("text", { x: 12, y: 42, class: "cd-state" }, [`${sign(part.state)} ${part.state}`.trim()]),
     ],
   );
-  group.addEventListener("click", () => select(part.id));
-  group.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    select(part.id);
-  });
-  return group;
+  return pressable(group, () => select(part.id));
 }
 
-function picture(parts: Part[], selected: string, select: (id: string) => void): SVGElement {
+/** Dots that go along a way, one for each of what went there lately; and how many that were. */
+function moving({ path, at, anchor }: Way, flow: Flow): SVGElement[] {
+  const [x, y] = at;
+  const dots = Array.from({ length: Math.min(MOST_DOTS, flow.count) }, (_, number) =>
+    svg("circle", { r: 4, class: "cd-dot" }, [
+      svg("animateMotion", { path, dur: "1.1s", begin: `${number * 0.16}s`, fill: "remove", repeatCount: 1 }),
+    ]),
+  );
+  const told = svg("text", { x, y: y + 30, class: "cd-count", "text-anchor": anchor ?? "start" }, [`${flow.count} ${flow.what}`]);
+  return [...dots, told];
+}
+
+function picture(parts: Part[], selected: string, select: (id: string) => void): Element[] {
   const arrow = svg("marker", { id: "cd-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, [
     svg("path", { d: "M0 0 L8 4 L0 8 z", class: "cd-head" }),
   ]);
@@ -115,31 +120,46 @@ function picture(parts: Part[], selected: string, select: (id: string) => void):
     const at = BOXES[part.id];
     return at ? [draw(part, at, part.id === selected, select)] : [];
   });
-  const attributes = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "Map of the system" };
-  return svg("svg", attributes, [svg("defs", {}, [arrow]), ...ways, ...modules, ...drawn]);
+  return [svg("defs", {}, [arrow]), ...ways, ...modules, ...drawn];
 }
 
 function render({ model, el }: RenderContext<State>): () => void {
   let selected = "";
   let asked = false;
-  const map = element("div", { class: "cd-map" });
-  const note = element("p", { class: "cd-note", role: "status" });
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const drawing = svg("g");
+  const traffic = svg("g", { class: still ? "cd-still" : "", "aria-hidden": "true" });
+  const picturing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "Map of the system" }, [drawing, traffic]);
+  const map = element("div", { class: "cd-map cd-scroll" }, [picturing]);
+  const lately = element("p", { class: "cd-note" });
+  const note = announcement();
   const detail = element("div", { class: "cd-detail", "aria-live": "polite" });
 
-  const select = (id: string): void => {
+  const choose = (id: string): void => {
     selected = selected === id ? "" : id;
     show();
   };
   const show = (): void => {
     asked = false;
-    const focused = map.querySelector<SVGElement>(":focus")?.dataset["id"];
     const parts = model.get("parts");
-    map.replaceChildren(picture(parts, selected, select));
-    if (focused) map.querySelector<SVGElement>(`[data-id="${focused}"]`)?.focus();
+    replace(drawing, picture(parts, selected, choose));
     const shown = parts.find((part) => part.id === selected);
     const hint = "Select a part to see what it does and where it is.";
-    detail.replaceChildren(...(shown ? [element("h4", {}, [shown.title]), facts(shown.facts)] : [hint]));
-    note.textContent = model.get("problem") || `as of ${model.get("seen_at")}`;
+    detail.replaceChildren(...(shown ? [element("h5", {}, [shown.title]), facts(shown.facts)] : [hint]));
+    say(note, model.get("problem"));
+  };
+  const flow = (): void => {
+    asked = false;
+    const flows = model.get("flows").filter(({ count }) => count > 0);
+    traffic.replaceChildren(
+      ...flows.flatMap((of) => {
+        const way = WAYS.find(({ id }) => id === of.way);
+        return way ? moving(way, of) : [];
+      }),
+    );
+    if (!still) (picturing as SVGSVGElement).setCurrentTime(0);
+    const told = flows.map(({ count, what }) => `${count} ${what}`).join(", ");
+    say(lately, `as of ${model.get("seen_at")}: ${told || "nothing moves"}`);
   };
   const refresh = (): void => {
     if (asked || document.hidden || !el.isConnected) return;
@@ -148,15 +168,12 @@ function render({ model, el }: RenderContext<State>): () => void {
   };
 
   el.classList.add("cd-widget");
-  el.append(map, detail, note);
-  model.on("change:parts", show);
-  model.on("change:seen_at", show);
-  model.on("change:problem", show);
-  show();
+  el.append(map, lately, detail, note);
+  const stops = [follow(model, ["parts", "problem"], show), follow(model, ["flows", "seen_at"], flow)];
   const timer = setInterval(refresh, REFRESH);
   return () => {
     clearInterval(timer);
-    for (const event of ["change:parts", "change:seen_at", "change:problem"]) model.off(event, show);
+    stops.forEach((stop) => stop());
   };
 }
 

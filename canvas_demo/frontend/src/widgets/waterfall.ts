@@ -1,5 +1,6 @@
 /** The hops of one event as bars; selecting a bar shows the evidence behind it. */
-import { element, facts, type RenderContext } from "./model";
+import { button, element, facts, replace, roving } from "./dom";
+import { follow, select, selectionOf, type RenderContext, type Selecting } from "./model";
 
 interface Bar {
   name: string;
@@ -13,30 +14,24 @@ interface Bar {
   evidence: Record<string, unknown>;
 }
 
-interface State {
+interface State extends Selecting {
+  event_id: string;
   title: string;
   bars: Bar[];
 }
 
-function render({ model, el }: RenderContext<State>): () => void {
+async function render({ model, el }: RenderContext<State>): Promise<() => void> {
+  const selection = await selectionOf(model);
   let selected = -1;
   const heading = element("h4", { class: "cd-heading" });
   const list = element("ol", { class: "cd-bars" });
   const axis = element("div", { class: "cd-axis", "aria-hidden": "true" });
   const detail = element("div", { class: "cd-detail", "aria-live": "polite" });
 
-  const select = (index: number): void => {
+  const mark = button("Mark this event in every view", () => select(selection, model.get("event_id")));
+  const choose = (index: number): void => {
     selected = selected === index ? -1 : index;
     show();
-    list.querySelectorAll("button")[index]?.focus();
-  };
-  const move = (event: KeyboardEvent): void => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    const buttons = [...list.querySelectorAll("button")];
-    const index = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    buttons[index + step]?.focus();
-    event.preventDefault();
   };
   const show = (): void => {
     const bars = model.get("bars");
@@ -46,8 +41,10 @@ function render({ model, el }: RenderContext<State>): () => void {
     const width = (from: number, to: number): string => `${(100 * (to - from)) / (end - start || 1)}%`;
 
     heading.textContent = model.get("title");
-    list.replaceChildren(
-      ...bars.map((bar, index) => {
+    mark.setAttribute("aria-pressed", String(model.get("event_id") === selection.get("event_id")));
+    replace(
+      list,
+      bars.map((bar, index) => {
         const certain = element("span", {
           class: "cd-bar",
           style: `left:${percent(bar.from_ms)};width:${width(bar.from_ms, Math.max(bar.from_ms, bar.to_ms))}`,
@@ -57,13 +54,13 @@ function render({ model, el }: RenderContext<State>): () => void {
           style: `left:${percent(Math.max(bar.from_ms, bar.to_ms))};width:${width(Math.max(bar.from_ms, bar.to_ms), bar.latest_ms)}`,
         });
         const zero = element("span", { class: "cd-zero", style: `left:${percent(0)}` });
-        const button = element("button", { type: "button", "aria-pressed": String(index === selected) }, [
+        const line = element("button", { type: "button", "data-key": index, "aria-pressed": String(index === selected) }, [
           element("span", { class: "cd-name" }, [bar.name]),
           element("span", { class: "cd-track", "aria-hidden": "true" }, [zero, certain, blurred]),
           element("span", { class: "cd-took" }, [bar.took]),
         ]);
-        button.addEventListener("click", () => select(index));
-        return element("li", {}, [button]);
+        line.addEventListener("click", () => choose(index));
+        return element("li", {}, [line]);
       }),
     );
     axis.replaceChildren(
@@ -79,16 +76,15 @@ function render({ model, el }: RenderContext<State>): () => void {
       ...bar.evidence,
     };
     detail.replaceChildren(
-      ...(bar && about ? [element("h4", {}, [bar.name]), facts(about)] : ["Select a hop to see the evidence behind it."]),
+      ...(bar && about ? [element("h5", {}, [bar.name]), facts(about)] : ["Select a hop to see the evidence behind it."]),
     );
   };
 
   el.classList.add("cd-widget");
-  el.append(heading, list, axis, detail);
-  list.addEventListener("keydown", move);
-  model.on("change:bars", show);
-  show();
-  return () => model.off("change:bars", show);
+  el.append(heading, list, axis, element("div", { class: "cd-tools" }, [mark]), detail);
+  roving(list, "button", "ArrowDown", "ArrowUp");
+  const stops = [follow(model, ["bars"], show), follow(selection, ["event_id"], show)];
+  return () => stops.forEach((stop) => stop());
 }
 
 export default { render };

@@ -1,17 +1,14 @@
-"""Widgets. Each shows what a plain call says too; the views are TypeScript, in canvas_demo/frontend."""
+"""The map of the system: its parts with their state, and what moves between them."""
 
-import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.lab.checks import collecting
-from canvas_demo.lab.hops import Hop, milliseconds, took
+from canvas_demo.lab.traffic import Traffic
+from canvas_demo.lab.widgets.base import View
 
 if TYPE_CHECKING:
     from canvas_demo.lab.session import Lab
@@ -34,43 +31,18 @@ NODES = {"postgres": ("postgres",), "kafka": ("kafka",), "connect": ("connect", 
 GOOD = ("running", "done", "SERVING")
 
 
-class _Widget(anywidget.AnyWidget):
-    """A view that the front-end's build has made."""
-
-    view = ""
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-
-    @traitlets.default("_esm")
-    def _read_view(self) -> str:
-        return _static(f"{self.view}.js")
-
-    @traitlets.default("_css")
-    def _read_style(self) -> str:
-        return _static("widgets.css")
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The text is said in full where the view can't be shown."""
-        bundle: Any = super()._repr_mimebundle_(**options)
-        data, metadata = bundle
-        return {**data, "text/plain": repr(self)}, metadata
-
-
-def _static(name: str) -> str:
-    return files("canvas_demo.lab").joinpath("static", name).read_text()
-
-
-class SystemMap(_Widget):
+class SystemMap(View):
     """The components and the modules, drawn, with their state of this moment."""
 
     view = "system_map"
     parts: traitlets.List[Any] = traitlets.List().tag(sync=True)
     seen_at = traitlets.Unicode().tag(sync=True)
-    problem = traitlets.Unicode().tag(sync=True)
+    flows: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, lab: "Lab") -> None:
         super().__init__()
         self._lab = lab
+        self._traffic = Traffic(lab)
         self.on_msg(self._asked)
         self.refresh()
 
@@ -80,6 +52,8 @@ class SystemMap(_Widget):
     def refresh(self) -> None:
         """Look again. The view asks for it every two seconds."""
         self.parts = parts_of(self._lab)
+        flows = self._traffic.look()
+        self.flows = flows[["way", "count", "what"]].to_dict("records")
         self.seen_at = datetime.now(UTC).strftime("%H:%M:%S UTC")
 
     def _asked(self, _widget: object, _content: object, _buffers: object) -> None:
@@ -121,44 +95,3 @@ def _serving(lab: "Lab", components: dict[str, dict[str, Any]]) -> dict[str, str
     if gateway["state"] == "running":
         return {row["module"]: row["state"] for row in lab.modules().to_dict("records")}
     return {name: components.get(name, gateway)["state"] for name in MODULES}
-
-
-class Waterfall(_Widget):
-    """The hops of one event as bars; selecting one shows the evidence behind it."""
-
-    view = "waterfall"
-    title = traitlets.Unicode().tag(sync=True)
-    bars: traitlets.List[Any] = traitlets.List().tag(sync=True)
-
-    @classmethod
-    def of(cls, hops: Sequence[Hop], origin: str, event_type: str) -> "Waterfall":
-        """The hops of an event, counted from the hop ``origin``."""
-        by_name = {hop.name: hop for hop in hops}
-        zero = by_name[origin].at
-        bars = []
-        for hop in hops:
-            before = by_name.get(hop.after, hop)
-            least, most = took(hop, before) if before is not hop else (0.0, 0.0)
-            to = milliseconds(hop.at, zero)
-            bars.append(
-                {
-                    "name": hop.name,
-                    "after": hop.after,
-                    "from_ms": milliseconds(before.at, zero),
-                    "to_ms": to,
-                    "latest_ms": to + (hop.resolution_ms if hop.resolution_ms >= 1 else 0.0),
-                    "took": _said(least, most) if before is not hop else "start",
-                    "stamp": hop.stamp,
-                    "evidence": json.loads(json.dumps(dict(hop.evidence), default=str)),
-                }
-            )
-        return cls(title=f"The journey of {event_type}", bars=bars)
-
-    def __repr__(self) -> str:
-        return "\n".join([self.title, *(f"  {bar['name']}" for bar in self.bars)])
-
-
-def _said(least: float, most: float) -> str:
-    if most - least < 0.01:
-        return f"{least:.2f} ms"
-    return f"{least:.1f} … {most:.1f} ms" if least >= 0.05 else f"≤ {most:.1f} ms"
