@@ -213,6 +213,18 @@ def bench_streams(
     print_race("streams", Course(callers, commands, rounds), as_json=json)
 
 
+@bench.command("files")
+def bench_files(
+    *,
+    size: Annotated[int, typer.Option(min=1, help="MiB of the file.")] = 1024,
+    json: AsJson = False,
+) -> None:
+    """Time a file's way up and down, encrypted, and weigh the memory that it takes."""
+    from canvas_demo.bench.files import print_files
+
+    print_files(size, as_json=json)
+
+
 @app.command()
 def serve(
     *,
