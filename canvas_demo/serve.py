@@ -122,8 +122,11 @@ class _WebServer(uvicorn.Server):
 async def _web_server(settings: Settings, app: Any) -> AsyncIterator[None]:  # noqa: ANN401  (any ASGI application)
     config = uvicorn.Config(
         app,
-        ws="wsproto",
+        ws="canvas_demo.modules.websockets.protocol:WireProtocol",
         ws_max_size=WEBSOCKET_FRAME,
+        ws_per_message_deflate=False,
+        ws_ping_interval=settings.websocket_ping,
+        ws_ping_timeout=settings.websocket_ping,
         lifespan="off",
         access_log=False,
         proxy_headers=bool(settings.trusted_proxies),

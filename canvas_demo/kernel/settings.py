@@ -56,6 +56,14 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON, module → "host:port" it listens on where that is another'
     )
     websocket_host_name: str = Field("ws-1", description="name of this websocket host")
+    websocket_ping: float = Field(
+        20.0, description="seconds between two pings of a websocket, and until one that is not answered ends it", gt=0
+    )
+    websocket_rate: float = Field(50.0, description="messages a second that a client may send over time", gt=0)
+    subscription_grace: float = Field(
+        10.0, description="seconds for which a subscription, and so a person's presence, outlives its connection", ge=0
+    )
+    websocket_burst: int = Field(250, description="messages that a client may send at once", ge=1)
     websocket_urls: list[str] = Field(
         default_factory=list,
         description="JSON list of the websocket hosts that the gateway passes /ws on to; empty: it does not",

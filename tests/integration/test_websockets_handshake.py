@@ -48,10 +48,13 @@ def bearer(person: Person) -> str:
     return f"Bearer {person.token}"
 
 
+@pytest.mark.parametrize("with_cookie", [False, True])
 @pytest.mark.parametrize("origin", ["null", "http://evil.example", "{web}.evil.example", "{web}0", "https://localhost"])
-async def test_a_page_of_another_origin_is_refused(env: Any, url: str, person: Person, origin: str) -> None:
-    origin = origin.format(web=env["WEB_URL"])
-    answer = await refused(url, authorization=bearer(person), origin=origin)
+async def test_a_page_of_another_origin_is_refused(
+    env: Any, url: str, person: Person, origin: str, *, with_cookie: bool
+) -> None:
+    proof = {"cookie": person.set_cookie.split(";")[0]} if with_cookie else {"authorization": bearer(person)}
+    answer = await refused(url, origin=origin.format(web=env["WEB_URL"]), **proof)
     assert answer.status_code == 403
     assert json.loads(answer.body)["status"] == 403
 
@@ -64,18 +67,31 @@ async def test_our_own_page_comes_in_with_the_cookie_of_sign_in(env: Any, url: s
         assert json.loads(await connection.recv())["type"] == "welcome"
 
 
-async def test_without_a_token_that_holds_nobody_comes_in(url: str, person: Person) -> None:
+async def test_without_a_token_that_holds_nobody_comes_in(env: Any, url: str, person: Person) -> None:
+    own = {"origin": env["WEB_URL"]}
     for headers in (
-        {},
+        own,
         {"authorization": "Bearer nonsense"},
-        {"authorization": f"Basic {person.token}"},
         {"authorization": f"{bearer(person)}x"},
-        {"cookie": "canvas_demo_token="},
-        {"cookie": f"other={person.token}"},
+        {**own, "authorization": f"Basic {person.token}"},
+        {**own, "cookie": "canvas_demo_token="},
+        {**own, "cookie": f"other={person.token}"},
     ):
         answer = await refused(url, **headers)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), headers
-    assert (await refused(f"{url}?token={person.token}")).status_code == 401
+    assert (await refused(f"{url}?token={person.token}", **own)).status_code == 401
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Basic eA==", "Bearer", "Bearer "])
+async def test_who_does_not_say_where_the_page_comes_from_needs_a_bearer_token(
+    url: str, person: Person, authorization: str | None
+) -> None:
+    """The cookie of sign-in alone, without an Origin, is not enough."""
+    headers = {"cookie": person.set_cookie.split(";")[0]}
+    answer = await refused(url, **headers, **({} if authorization is None else {"authorization": authorization}))
+    assert answer.status_code == 403
+    async with opened(url, person) as socket:
+        assert socket.id
 
 
 async def test_a_connection_is_published_when_it_begins_and_when_it_ends(url: str, person: Person, ask: Any) -> None:

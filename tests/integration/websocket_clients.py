@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -101,6 +101,15 @@ async def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
     """What ``look`` sees, once it is ``enough``; fails with the last thing seen."""
     end = time.monotonic() + DEADLINE
     while not enough(seen := look()):
+        assert time.monotonic() < end, f"seen last: {seen}"
+        await asyncio.sleep(0.05)
+    return seen
+
+
+async def until_async(look: Callable[[], Awaitable[T]], enough: Callable[[T], bool]) -> T:
+    """The same where looking takes its time."""
+    end = time.monotonic() + DEADLINE
+    while not enough(seen := await look()):
         assert time.monotonic() < end, f"seen last: {seen}"
         await asyncio.sleep(0.05)
     return seen

@@ -18,6 +18,7 @@ from canvas_demo.contracts.websockets.v1 import websockets_pb2_grpc
 from canvas_demo.kernel.module import run_module
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import Settings
+from canvas_demo.kernel.tokens import TOKEN_TYPE
 from canvas_demo.modules.websockets import MODULE
 from canvas_demo.serve import _web_server
 from tests.integration.websocket_clients import Person
@@ -36,6 +37,9 @@ class _Identity(identity_pb2_grpc.IdentityServicer):
         jwk = {**json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key())), "kid": "test", "alg": "EdDSA"}
         return identity_pb2.GetJwksResponse(jwks=json.dumps({"keys": [jwk]}))
 
+    async def GetEndedTokens(self, request: Any, context: Any) -> identity_pb2.GetEndedTokensResponse:
+        return identity_pb2.GetEndedTokensResponse()
+
 
 def person(seconds: float = 600) -> Person:
     """Somebody new, whose token holds for ``seconds``."""
@@ -51,8 +55,10 @@ def person(seconds: float = 600) -> Person:
         "nbf": int(now),
         "exp": int(now + seconds),
         "jti": str(uuid4()),
+        "gen": 0,
+        "auth_time": int(now),
     }
-    return Person("", jwt.encode(claims, KEY, "EdDSA", {"kid": "test"}), user)
+    return Person("", jwt.encode(claims, KEY, "EdDSA", {"kid": "test", "typ": TOKEN_TYPE}), user)
 
 
 @dataclass
@@ -67,13 +73,13 @@ class RunningHost:
 
 
 @asynccontextmanager
-async def hosts(stack: Any, *names: str) -> AsyncIterator[list[RunningHost]]:
-    """A host of each name; all know each other through the database alone."""
+async def hosts(stack: Any, *names: str, **own: Any) -> AsyncIterator[list[RunningHost]]:
+    """A host of each name, with settings of its ``own``; all know each other through the database alone."""
     if not names:
         yield []
         return
     identity = f"127.0.0.1:{free_port()}"
-    settings = _settings(stack.settings, names[0], identity)
+    settings = _settings(stack.settings, names[0], identity, own)
     channels = Channels(settings, "notifications")
     services = [
         Service(identity_pb2_grpc.add_IdentityServicer_to_server, _Identity(), "canvas_demo.identity.v1.Identity")
@@ -83,19 +89,19 @@ async def hosts(stack: Any, *names: str) -> AsyncIterator[list[RunningHost]]:
         serve_rpc(identity, services, channels),
         run_module(MODULE, settings) as running,
         _web_server(settings, Starlette(routes=running.routes)),
-        hosts(stack, *names[1:]) as further,
+        hosts(stack, *names[1:], **own) as further,
     ):
         stub = websockets_pb2_grpc.WebSocketsStub(channels.at(address))
         yield [RunningHost(names[0], f"ws://127.0.0.1:{settings.port_web}/ws", address, identity, stub), *further]
         await channels.close()
 
 
-def _settings(settings: Settings, name: str, identity: str) -> Settings:
-    own = {
+def _settings(settings: Settings, name: str, identity: str, own: dict[str, Any]) -> Settings:
+    of_this_host = {
         "host": "127.0.0.1",
         "port_web": free_port(),
         "websocket_host_name": name,
         "grpc_addresses": {"identity": identity},
         "grpc_listen": {"websockets": f"127.0.0.1:{free_port()}"},
     }
-    return Settings(**(settings.model_dump() | own))
+    return Settings(**(settings.model_dump() | of_this_host | own))

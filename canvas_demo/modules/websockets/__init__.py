@@ -20,7 +20,9 @@ from canvas_demo.modules.websockets.store import CONNECTION, CONVERSATION
 async def start(runtime: Runtime) -> AsyncIterator[Running]:
     """Be a websocket host: take sockets at ``/ws`` and answer for them over gRPC."""
     settings = runtime.settings
-    host = Host(settings.websocket_host_name, settings.grpc_listen_address("websockets"), runtime.pool)
+    address = settings.grpc_listen_address("websockets")
+    rate, burst = settings.websocket_rate, settings.websocket_burst
+    host = Host(settings.websocket_host_name, address, runtime.pool, rate, burst)
     verifier = TokenVerifier(runtime.channels.to("identity"))
     endpoint = Endpoint(host, verifier, settings.origins)
     async with host.running(), asyncio.TaskGroup() as tasks:

@@ -1,8 +1,10 @@
 """What may happen to a connection, what comes in over it, and what goes out."""
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import assert_never
 
 from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
@@ -131,18 +133,51 @@ def checked_text(text: str | None) -> str:
 # --- who may connect ---------------------------------------------------------------------------------------
 
 
-def check_origins(sent: Sequence[str], own: frozenset[str]) -> None:
-    """Refuse a page that is not ours (RFC 6455, section 10.2); who is no browser sends no ``Origin``.
+def check_origins(sent: Sequence[str], own: frozenset[str], *, with_bearer: bool) -> None:
+    """Refuse a page that is not ours (RFC 6455, section 10.2).
 
-    Raises `Forbidden`.
+    A browser always says where its page comes from, and can't send a bearer token in a handshake:
+    who sends no ``Origin`` has to be a program, and show its token. Raises `Forbidden`.
     """
+    if not sent and not with_bearer:
+        raise Forbidden("Open the websocket from a page of ours, or with Authorization: Bearer.")
     for origin in sent:
         if origin not in own:
             raise Forbidden("Pages of this origin may not open a websocket here.")
 
 
+# --- how often a client may speak --------------------------------------------------------------------------
+
+
+class Verdict(Enum):
+    """What becomes of a message."""
+
+    TAKEN = auto()
+    REFUSED = auto()
+    TOO_MANY = auto()
+
+
+@dataclass
+class Allowance:
+    """``burst`` messages at once, and ``rate`` a second over time; who goes on for another ``burst`` is cut off."""
+
+    rate: float
+    burst: int
+    level: float = 0.0
+    drained_at: float = 0.0
+
+    def take(self, now: float) -> Verdict:
+        """What becomes of a message that comes ``now``, in seconds."""
+        self.level = max(0.0, self.level - (now - self.drained_at) * self.rate) + 1
+        self.drained_at = now
+        if self.level <= self.burst:
+            return Verdict.TAKEN
+        return Verdict.REFUSED if self.level <= 2 * self.burst else Verdict.TOO_MANY
+
+
 # --- what goes out -----------------------------------------------------------------------------------------
 
+FINAL_TEXT = 0x81
 STREAMS = 1024
 """Streams of a connection whose position is remembered; the one that was quiet longest is forgotten first."""
 
@@ -163,11 +198,22 @@ class Positions:
         return fresh
 
 
-def welcome_frame(connection_id: str, host: str) -> str:
-    """The first frame of a connection."""
+def welcome_text(connection_id: str, host: str) -> str:
+    """The first text of a connection."""
     return json.dumps({"type": "welcome", "connection_id": connection_id, "host": host})
 
 
-def error_frame(code: str, message: str) -> str:
+def error_text(code: str, message: str) -> str:
     """The answer to what can't be taken."""
     return json.dumps({"type": "error", "code": code, "message": message})
+
+
+def text_frame(text: str) -> bytes:
+    """A text as one unmasked frame without extensions (RFC 6455, section 5.2): the same bytes for every socket."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", FINAL_TEXT, length) + payload
+    if length < 2**16:
+        return struct.pack("!BBH", FINAL_TEXT, 126, length) + payload
+    return struct.pack("!BBQ", FINAL_TEXT, 127, length) + payload

@@ -11,13 +11,21 @@ from canvas_demo.kernel.errors import DomainError, Invalid, Unauthenticated
 from canvas_demo.kernel.rpc import error_of
 from canvas_demo.kernel.tokens import Caller, TokenVerifier
 from canvas_demo.kernel.trace import Trace, set_trace
-from canvas_demo.modules.websockets.domain import check_origins, checked_text, error_frame, welcome_frame
+from canvas_demo.modules.websockets.domain import (
+    Verdict,
+    check_origins,
+    checked_text,
+    error_text,
+    text_frame,
+    welcome_text,
+)
 from canvas_demo.modules.websockets.host import Host
 from canvas_demo.modules.websockets.live import POLICY_VIOLATION, SERVICE_RESTART, Ending, Live
+from canvas_demo.modules.websockets.protocol import WIRE, WireProtocol
 
 TOKEN_COOKIE = "canvas_demo_token"  # noqa: S105  (the cookie's name)
-CLOSING = 2.0
-"""Seconds that a client is given to take the closing frame."""
+CLOSING = 5.0
+"""Seconds that a client is given to take what waits for it and the closing frame."""
 
 
 class Endpoint:
@@ -38,8 +46,10 @@ class Endpoint:
             return
         ending = Ending(SERVICE_RESTART, "host stopped")
         try:
-            live.send(welcome_frame(live.connection_id, self._host.name))
             await websocket.accept()
+            wire: WireProtocol = websocket.scope["extensions"][WIRE]
+            wire.write_frame(text_frame(welcome_text(live.connection_id, self._host.name)))
+            live.open(wire)
             ending = await self._exchange(websocket, live)
         except WebSocketDisconnect:
             ending = Ending(None, "the client went away")
@@ -49,8 +59,9 @@ class Endpoint:
 
     async def _admit(self, websocket: WebSocket) -> Caller:
         """Who opens the socket. Raises `Forbidden`, `Unauthenticated`, `Unavailable`."""
-        check_origins(websocket.headers.getlist("origin"), self._origins)
-        token = _token(websocket)
+        bearer = _bearer(websocket)
+        check_origins(websocket.headers.getlist("origin"), self._origins, with_bearer=bool(bearer))
+        token = bearer or websocket.cookies.get(TOKEN_COOKIE)
         if not token:
             raise Unauthenticated("Sign in first.")
         try:
@@ -59,19 +70,17 @@ class Endpoint:
             raise error_of(error) from error
 
     async def _exchange(self, websocket: WebSocket, live: Live) -> Ending:
-        """Read and write until there is a reason to end, and close."""
+        """Read until there is a reason to end, and close."""
         expired = Ending(POLICY_VIOLATION, "the token expired")
         expiry = asyncio.get_running_loop().call_later(live.caller.expires_at - time.time(), live.end, expired)
-        tasks = [asyncio.create_task(work(websocket, live)) for work in (self._read, _write)]
-        for task in tasks:
-            task.add_done_callback(lambda task: _failed(task, live))
+        reading = asyncio.create_task(self._read(websocket, live))
+        reading.add_done_callback(lambda task: _failed(task, live))
         try:
             ending = await live.ended
         finally:
             expiry.cancel()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
         if ending.code is not None:
             await _close(websocket, ending)
         return ending
@@ -82,22 +91,26 @@ class Endpoint:
             if message["type"] == "websocket.disconnect":
                 live.end(Ending(None, f"closed by the client ({message.get('code', 1005)})"))
                 return
-            try:
-                text = checked_text(message.get("text"))
-            except Invalid as error:
-                live.send(error_frame("invalid_frame", error.detail))
-            else:
-                await self._host.receive(live, text)
+            match live.allowance.take(time.monotonic()):
+                case Verdict.TAKEN:
+                    await self._take(live, message.get("text"))
+                case Verdict.REFUSED:
+                    live.send(text_frame(error_text("rate_limited", "Too many messages at once; this one is dropped.")))
+                case Verdict.TOO_MANY:
+                    live.end(Ending(POLICY_VIOLATION, "too many messages"))
+                    return
 
-
-async def _write(websocket: WebSocket, live: Live) -> None:
-    while True:
-        text = await live.frames.get()
-        await websocket.send({"type": "websocket.send", "text": text})
+    async def _take(self, live: Live, text: str | None) -> None:
+        try:
+            checked = checked_text(text)
+        except Invalid as error:
+            live.send(text_frame(error_text("invalid_frame", error.detail)))
+        else:
+            await self._host.receive(live, checked)
 
 
 def _failed(task: asyncio.Task[None], live: Live) -> None:
-    """What ends reading or writing ends the connection."""
+    """What ends reading ends the connection."""
     if task.cancelled() or (error := task.exception()) is None:
         return
     if isinstance(error, WebSocketDisconnect):
@@ -107,7 +120,9 @@ def _failed(task: asyncio.Task[None], live: Live) -> None:
 
 
 async def _close(websocket: WebSocket, ending: Ending) -> None:
-    """Send the closing frame; a client that takes nothing any more gets none."""
+    """Send the closing frame; a client that takes nothing any more is cut off."""
+    wire: WireProtocol = websocket.scope["extensions"][WIRE]
+    asyncio.get_running_loop().call_later(CLOSING, wire.abort)
     try:
         async with asyncio.timeout(CLOSING):
             await websocket.send({"type": "websocket.close", "code": ending.code, "reason": ending.reason})
@@ -115,11 +130,9 @@ async def _close(websocket: WebSocket, ending: Ending) -> None:
         return
 
 
-def _token(websocket: WebSocket) -> str:
+def _bearer(websocket: WebSocket) -> str:
     scheme, _, token = websocket.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return websocket.cookies.get(TOKEN_COOKIE, "")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _problem(error: DomainError) -> JSONResponse:

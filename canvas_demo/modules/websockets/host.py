@@ -16,7 +16,7 @@ from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.errors import DomainError, Unavailable
 from canvas_demo.kernel.tokens import Caller
 from canvas_demo.kernel.trace import Trace, current_trace, new_id, set_trace
-from canvas_demo.modules.websockets.domain import CONNECTED, Connect, Conversation, Disconnect, Receive
+from canvas_demo.modules.websockets.domain import CONNECTED, Allowance, Connect, Conversation, Disconnect, Receive
 from canvas_demo.modules.websockets.domain import WebSocketConnection as State
 from canvas_demo.modules.websockets.journal import Journal
 from canvas_demo.modules.websockets.live import INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER, Ending, Live
@@ -38,8 +38,9 @@ RENEW = 3.0
 class Host:
     """The sockets of this process. A lease that was lost costs them all: others have published them as gone."""
 
-    def __init__(self, name: str, grpc_address: str, pool: Pool) -> None:
+    def __init__(self, name: str, grpc_address: str, pool: Pool, rate: float = 50.0, burst: int = 250) -> None:
         self.name = name
+        self._rate, self._burst = rate, burst
         self.grpc_address = grpc_address
         self._pool = pool
         self._journal = Journal(pool, name)
@@ -64,7 +65,7 @@ class Host:
         """A new connection of ``caller``, published. Raises `Unavailable`."""
         if self._journal.epoch is None:
             raise Unavailable("This host takes no connections just now; try another.")
-        live = Live(new_id(), caller, datetime.now(UTC))
+        live = Live(new_id(), caller, datetime.now(UTC), Allowance(self._rate, self._burst))
         self._live[live.connection_id] = live
         command = Connect(live.connection_id, caller.organization_id, caller.user_id, self.name)
 

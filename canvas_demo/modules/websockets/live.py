@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from canvas_demo.kernel.tokens import Caller
-from canvas_demo.modules.websockets.domain import Positions
+from canvas_demo.modules.websockets.domain import Allowance, Positions
 
-QUEUE = 256
-"""Frames that may wait for a socket to take them."""
+WAITING = 4 * 1024 * 1024
+"""Bytes that may wait for a client to take them."""
 
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
@@ -25,32 +26,57 @@ class Ending:
     reason: str
 
 
+class Wire(Protocol):
+    """What carries frames to the client."""
+
+    def write_frame(self, frame: bytes) -> int:
+        """Send an encoded frame; how many bytes wait for the client after it."""
+
+
+class _Unopened:
+    """Keeps what is sent before the handshake is answered."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self._waiting = 0
+
+    def write_frame(self, frame: bytes) -> int:
+        self.frames.append(frame)
+        self._waiting += len(frame)
+        return self._waiting
+
+
 class Live:
     """One open socket. What it can't take any more ends it: a client that comes back knows what it missed."""
 
-    def __init__(self, connection_id: str, caller: Caller, connected_at: datetime) -> None:
+    def __init__(self, connection_id: str, caller: Caller, connected_at: datetime, allowance: Allowance) -> None:
         self.connection_id = connection_id
         self.caller = caller
         self.connected_at = connected_at
+        self.allowance = allowance
         self.messages = 0
         self.void = False  # a message was not stored, so none after it may be
-        self.frames: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._wire: Wire = _Unopened()
         self._positions = Positions()
 
-    def send(self, text: str) -> None:
-        """Queue a frame."""
-        try:
-            self.frames.put_nowait(text)
-        except asyncio.QueueFull:
+    def open(self, wire: Wire) -> None:
+        """From here on frames go over ``wire``, those first that came before."""
+        before, self._wire = self._wire, wire
+        for frame in before.frames if isinstance(before, _Unopened) else ():
+            self.send(frame)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, unless the connection has ended."""
+        if not self.ended.done() and self._wire.write_frame(frame) > WAITING:
             self.end(Ending(TRY_AGAIN_LATER, "the client does not keep up"))
 
-    def deliver(self, texts: Sequence[str], stream: str, position: int) -> bool:
-        """Queue ``texts`` but those of ``stream`` whose position was sent before; whether the first was not."""
-        fresh = [not stream or self._positions.advance(stream, at) for at in range(position, position + len(texts))]
-        for text, new in zip(texts, fresh, strict=True):
+    def deliver(self, frames: Sequence[bytes], stream: str, position: int) -> bool:
+        """Send ``frames`` but those of ``stream`` whose position was sent before; whether the first was not."""
+        fresh = [not stream or self._positions.advance(stream, at) for at in range(position, position + len(frames))]
+        for frame, new in zip(frames, fresh, strict=True):
             if new:
-                self.send(text)
+                self.send(frame)
         return fresh[0]
 
     def end(self, ending: Ending) -> None:

@@ -24,10 +24,10 @@ FROM connection WHERE organization_id = %s AND user_id = %s AND state = 'CONNECT
 ORDER BY connected_at, connection_id
 
 -- name: owners
--- The hosts of connections that can be spoken to.
+-- Connections that can be spoken to, with their hosts: those named, and all of the people named.
 SELECT connection_id, grpc_address
 FROM connection JOIN host ON host.name = connection.host
-WHERE connection_id = ANY(%s) AND state = 'CONNECTED'
+WHERE (connection_id = ANY(%s) OR user_id = ANY(%s)) AND state = 'CONNECTED'
     AND NOT EXISTS (SELECT FROM missed_text WHERE missed_text.connection_id = connection.connection_id)
 
 -- name: mark_missed

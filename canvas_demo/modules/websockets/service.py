@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service, ask
 from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.kernel.values import rfc3339
+from canvas_demo.modules.websockets.domain import text_frame
 from canvas_demo.modules.websockets.host import Host
 from canvas_demo.modules.websockets.live import Live
 from canvas_demo.modules.websockets.store import QUERIES
@@ -27,6 +29,15 @@ SILENCE = 2.0
 """Seconds for which a host that did not answer is not asked again."""
 
 
+@dataclass(frozen=True)
+class Routes:
+    """Where connections live: those ``here``, those ``elsewhere`` by address, and those that are ``gone``."""
+
+    here: Sequence[str]
+    elsewhere: Mapping[str, Sequence[str]]
+    gone: Sequence[str]
+
+
 class WebSocketsService(pb_grpc.WebSocketsServicer):
     """Speaks to connections, on this host or on the one that owns them."""
 
@@ -37,25 +48,21 @@ class WebSocketsService(pb_grpc.WebSocketsServicer):
         self._silent: dict[str, float] = {}
 
     async def Send(self, request: pb.SendRequest, context: Any) -> pb.SendResponse:
-        answer = self._deliver(request)
-        if answer.gone:
-            elsewhere = await self._owners(answer.gone)
-            answers = await asyncio.gather(*(self._send_to(*of, request) for of in elsewhere.items()))
-            routed = {connection_id for ids in elsewhere.values() for connection_id in ids}
-            gone = [connection_id for connection_id in answer.gone if connection_id not in routed]
-            answer = pb.SendResponse(
-                gone=[*gone, *(connection_id for each in answers for connection_id in each.gone)],
-                already=[*answer.already, *(connection_id for each in answers for connection_id in each.already)],
-            )
-        return answer
+        routes = await self._routes(request.connection_ids, request.user_ids)
+        answer = self._deliver(request, routes.here)
+        answers = [answer, *await asyncio.gather(*(self._send_to(*of, request) for of in routes.elsewhere.items()))]
+        return pb.SendResponse(
+            gone=[*routes.gone, *(connection_id for each in answers for connection_id in each.gone)],
+            already=[connection_id for each in answers for connection_id in each.already],
+        )
 
     async def Deliver(self, request: pb.SendRequest, context: Any) -> pb.SendResponse:
-        return self._deliver(request)
+        return self._deliver(request, request.connection_ids)
 
     async def GetConnection(self, request: pb.GetConnectionRequest, context: Any) -> pb.Connection:
         if live := self._host.find(request.connection_id):
             return self._message(live)
-        for address, ids in (await self._owners([request.connection_id])).items():
+        for address, ids in (await self._routes([request.connection_id])).elsewhere.items():
             answer: pb.Connection | None = await self._call(address, ids, "GetLocalConnection", request)
             if answer:
                 return answer
@@ -84,23 +91,24 @@ class WebSocketsService(pb_grpc.WebSocketsServicer):
             ]
         )
 
-    def _deliver(self, request: pb.SendRequest) -> pb.SendResponse:
-        """Queue the texts for the connections that are here."""
-        texts = [request.text, *request.further]
+    def _deliver(self, request: pb.SendRequest, ids: Sequence[str]) -> pb.SendResponse:
+        """Send the texts to connections that are here, each text encoded once."""
+        frames = [text_frame(text) for text in (request.text, *request.further)] if ids else []
         answer = pb.SendResponse()
-        for connection_id in request.connection_ids:
+        for connection_id in ids:
             live = self._host.find(connection_id)
             if live is None:
                 answer.gone.append(connection_id)
-            elif not live.deliver(texts, request.stream, request.position):
+            elif not live.deliver(frames, request.stream, request.position):
                 answer.already.append(connection_id)
         return answer
 
-    async def _send_to(self, address: str, ids: list[str], request: pb.SendRequest) -> pb.SendResponse:
+    async def _send_to(self, address: str, ids: Sequence[str], request: pb.SendRequest) -> pb.SendResponse:
         """Hand the texts to another host. What it does not take in time its connections have missed."""
         part = pb.SendRequest()
         part.CopyFrom(request)
         part.ClearField("connection_ids")
+        part.ClearField("user_ids")
         part.connection_ids.extend(ids)
         answer = await self._call(address, ids, "Deliver", part)
         return answer or pb.SendResponse(gone=ids)
@@ -119,15 +127,22 @@ class WebSocketsService(pb_grpc.WebSocketsServicer):
             await connection.execute(QUERIES["mark_missed"], [list(ids)])
         return None
 
-    async def _owners(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Address of another host → those of ``ids`` that live on it."""
+    async def _routes(self, connection_ids: Sequence[str], user_ids: Sequence[str] = ()) -> Routes:
+        """Where the connections named live, and all of the people named."""
+        here = dict.fromkeys(each for each in connection_ids if self._host.find(each))
+        unknown = [each for each in dict.fromkeys(connection_ids) if each not in here]
+        if not unknown and not user_ids:
+            return Routes([*here], {}, [])
         async with self._pool.connection() as connection:
-            rows = await (await connection.execute(QUERIES["owners"], [list(ids)])).fetchall()
-        owners: dict[str, list[str]] = defaultdict(list)
+            rows = await (await connection.execute(QUERIES["owners"], [unknown, list(user_ids)])).fetchall()
+        elsewhere: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             if row["grpc_address"] != self._host.grpc_address:
-                owners[row["grpc_address"]].append(row["connection_id"])
-        return owners
+                elsewhere[row["grpc_address"]].append(row["connection_id"])
+            elif self._host.find(row["connection_id"]):
+                here[row["connection_id"]] = None
+        routed = {*here, *(each for ids in elsewhere.values() for each in ids)}
+        return Routes([*here], elsewhere, [each for each in unknown if each not in routed])
 
     def _message(self, live: Live) -> pb.Connection:
         return pb.Connection(
@@ -137,6 +152,7 @@ class WebSocketsService(pb_grpc.WebSocketsServicer):
             host=self._host.name,
             connected_at=rfc3339(live.connected_at),
             token=live.caller.token,
+            username=live.caller.username,
         )
 
 

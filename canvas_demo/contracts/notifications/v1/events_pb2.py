@@ -22,15 +22,18 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)canvas_demo/notifications/v1/events.proto\x12\x1c\x63\x61nvas_demo.notifications.v1\"\x8f\x01\n\x13SubscriptionChanged\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)canvas_demo/notifications/v1/events.proto\x12\x1c\x63\x61nvas_demo.notifications.v1\x1a#canvas_demo/kernel/v1/options.proto\"\xb8\x01\n\x13SubscriptionChanged\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x16\n\x08username\x18\x07 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0f\n\x07\x65nds_at\x18\x08 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'canvas_demo.notifications.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBSCRIPTIONCHANGED']._serialized_start=76
-  _globals['_SUBSCRIPTIONCHANGED']._serialized_end=219
+  _globals['_SUBSCRIPTIONCHANGED'].fields_by_name['username']._loaded_options = None
+  _globals['_SUBSCRIPTIONCHANGED'].fields_by_name['username']._serialized_options = b'\260\273\030\001'
+  _globals['_SUBSCRIPTIONCHANGED']._serialized_start=113
+  _globals['_SUBSCRIPTIONCHANGED']._serialized_end=297
 # @@protoc_insertion_point(module_scope)

@@ -26,13 +26,18 @@ class SubscriptionChanged(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
     subscription_id: _builtins.str
     connection_id: _builtins.str
     organization_id: _builtins.str
     user_id: _builtins.str
     subject: _builtins.str
     state: _builtins.str
-    """SUBSCRIBED or UNSUBSCRIBED."""
+    """SUBSCRIBED, LAPSING (its connection is gone) or UNSUBSCRIBED."""
+    username: _builtins.str
+    ends_at: _builtins.str
+    """RFC 3339; when it ends unless the person comes back. Only with LAPSING."""
     def __init__(
         self,
         *,
@@ -42,10 +47,12 @@ class SubscriptionChanged(_message.Message):
         user_id: _builtins.str = ...,
         subject: _builtins.str = ...,
         state: _builtins.str = ...,
+        username: _builtins.str = ...,
+        ends_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "organization_id", b"organization_id", "state", b"state", "subject", b"subject", "subscription_id", b"subscription_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "ends_at", b"ends_at", "organization_id", b"organization_id", "state", b"state", "subject", b"subject", "subscription_id", b"subscription_id", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,19 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0canvas_demo/notifications/v1/notifications.proto\x12\x1c\x63\x61nvas_demo.notifications.v1\"+\n\x18ListSubscriptionsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\"n\n\x19ListSubscriptionsResponse\x12\x41\n\rsubscriptions\x18\x01 \x03(\x0b\x32*.canvas_demo.notifications.v1.Subscription\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\"S\n\x0cSubscription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t2\x96\x01\n\rNotifications\x12\x84\x01\n\x11ListSubscriptions\x12\x36.canvas_demo.notifications.v1.ListSubscriptionsRequest\x1a\x37.canvas_demo.notifications.v1.ListSubscriptionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0canvas_demo/notifications/v1/notifications.proto\x12\x1c\x63\x61nvas_demo.notifications.v1\"&\n\x13ListPresenceRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\"O\n\x14ListPresenceResponse\x12\x37\n\x07present\x18\x01 \x03(\x0b\x32&.canvas_demo.notifications.v1.Presence\"B\n\x08Presence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x03 \x01(\x05\"+\n\x18ListSubscriptionsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\"n\n\x19ListSubscriptionsResponse\x12\x41\n\rsubscriptions\x18\x01 \x03(\x0b\x32*.canvas_demo.notifications.v1.Subscription\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\"S\n\x0cSubscription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t2\x8d\x02\n\rNotifications\x12\x84\x01\n\x11ListSubscriptions\x12\x36.canvas_demo.notifications.v1.ListSubscriptionsRequest\x1a\x37.canvas_demo.notifications.v1.ListSubscriptionsResponse\x12u\n\x0cListPresence\x12\x31.canvas_demo.notifications.v1.ListPresenceRequest\x1a\x32.canvas_demo.notifications.v1.ListPresenceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'canvas_demo.notifications.v1.notifications_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=82
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=125
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=127
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=237
-  _globals['_SUBSCRIPTION']._serialized_start=239
-  _globals['_SUBSCRIPTION']._serialized_end=322
-  _globals['_NOTIFICATIONS']._serialized_start=325
-  _globals['_NOTIFICATIONS']._serialized_end=475
+  _globals['_LISTPRESENCEREQUEST']._serialized_start=82
+  _globals['_LISTPRESENCEREQUEST']._serialized_end=120
+  _globals['_LISTPRESENCERESPONSE']._serialized_start=122
+  _globals['_LISTPRESENCERESPONSE']._serialized_end=201
+  _globals['_PRESENCE']._serialized_start=203
+  _globals['_PRESENCE']._serialized_end=269
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=271
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=314
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=316
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=426
+  _globals['_SUBSCRIPTION']._serialized_start=428
+  _globals['_SUBSCRIPTION']._serialized_end=511
+  _globals['_NOTIFICATIONS']._serialized_start=514
+  _globals['_NOTIFICATIONS']._serialized_end=783
 # @@protoc_insertion_point(module_scope)

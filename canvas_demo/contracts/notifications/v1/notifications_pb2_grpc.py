@@ -39,6 +39,11 @@ class NotificationsStub:
                 request_serializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsRequest.SerializeToString,
                 response_deserializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsResponse.FromString,
                 _registered_method=True)
+        self.ListPresence = channel.unary_unary(
+                '/canvas_demo.notifications.v1.Notifications/ListPresence',
+                request_serializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceRequest.SerializeToString,
+                response_deserializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationsServicer:
@@ -51,6 +56,13 @@ class NotificationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPresence(self, request, context):
+        """Who has a subject open that the caller may see: each person once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotificationsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_NotificationsServicer_to_server(servicer, server):
                     servicer.ListSubscriptions,
                     request_deserializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsRequest.FromString,
                     response_serializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsResponse.SerializeToString,
+            ),
+            'ListPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPresence,
+                    request_deserializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceRequest.FromString,
+                    response_serializer=canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class Notifications:
             '/canvas_demo.notifications.v1.Notifications/ListSubscriptions',
             canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsRequest.SerializeToString,
             canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/canvas_demo.notifications.v1.Notifications/ListPresence',
+            canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceRequest.SerializeToString,
+            canvas__demo_dot_notifications_dot_v1_dot_notifications__pb2.ListPresenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

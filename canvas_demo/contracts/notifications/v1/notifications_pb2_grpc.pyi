@@ -33,12 +33,16 @@ class NotificationsStub:
     def __new__(cls, channel: _aio.Channel) -> NotificationsAsyncStub: ...
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListSubscriptionsRequest, _notifications_pb2.ListSubscriptionsResponse]
     """The subscriptions of a subject that the caller may see."""
+    ListPresence: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListPresenceRequest, _notifications_pb2.ListPresenceResponse]
+    """Who has a subject open that the caller may see: each person once."""
 
 @_typing.type_check_only
 class NotificationsAsyncStub(NotificationsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListSubscriptionsRequest, _notifications_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
     """The subscriptions of a subject that the caller may see."""
+    ListPresence: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListPresenceRequest, _notifications_pb2.ListPresenceResponse]  # type: ignore[assignment]
+    """Who has a subject open that the caller may see: each person once."""
 
 class NotificationsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -48,5 +52,13 @@ class NotificationsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ListSubscriptionsResponse, _abc.Awaitable[_notifications_pb2.ListSubscriptionsResponse]]:
         """The subscriptions of a subject that the caller may see."""
+
+    @_abc_1.abstractmethod
+    def ListPresence(
+        self,
+        request: _notifications_pb2.ListPresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListPresenceResponse, _abc.Awaitable[_notifications_pb2.ListPresenceResponse]]:
+        """Who has a subject open that the caller may see: each person once."""
 
 def add_NotificationsServicer_to_server(servicer: NotificationsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*canvas_demo/websockets/v1/websockets.proto\x12\x19\x63\x61nvas_demo.websockets.v1\x1a#canvas_demo/kernel/v1/options.proto\"f\n\x0bSendRequest\x12\x16\n\x0e\x63onnection_ids\x18\x01 \x03(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x0f\n\x07\x66urther\x18\x05 \x03(\t\"-\n\x0cSendResponse\x12\x0c\n\x04gone\x18\x01 \x03(\t\x12\x0f\n\x07\x61lready\x18\x02 \x03(\t\"-\n\x14GetConnectionRequest\x12\x15\n\rconnection_id\x18\x01 \x01(\t\"u\n\nConnection\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x14\n\x0c\x63onnected_at\x18\x05 \x01(\t\x12\r\n\x05token\x18\x06 \x01(\t\"\x18\n\x16ListConnectionsRequest\"U\n\x17ListConnectionsResponse\x12:\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32%.canvas_demo.websockets.v1.Connection2\xaa\x04\n\nWebSockets\x12]\n\x04Send\x12&.canvas_demo.websockets.v1.SendRequest\x1a\'.canvas_demo.websockets.v1.SendResponse\"\x04\xa8\xbb\x18\x02\x12`\n\x07\x44\x65liver\x12&.canvas_demo.websockets.v1.SendRequest\x1a\'.canvas_demo.websockets.v1.SendResponse\"\x04\xa8\xbb\x18\x02\x12m\n\rGetConnection\x12/.canvas_demo.websockets.v1.GetConnectionRequest\x1a%.canvas_demo.websockets.v1.Connection\"\x04\xa8\xbb\x18\x02\x12r\n\x12GetLocalConnection\x12/.canvas_demo.websockets.v1.GetConnectionRequest\x1a%.canvas_demo.websockets.v1.Connection\"\x04\xa8\xbb\x18\x02\x12x\n\x0fListConnections\x12\x31.canvas_demo.websockets.v1.ListConnectionsRequest\x1a\x32.canvas_demo.websockets.v1.ListConnectionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*canvas_demo/websockets/v1/websockets.proto\x12\x19\x63\x61nvas_demo.websockets.v1\x1a#canvas_demo/kernel/v1/options.proto\"x\n\x0bSendRequest\x12\x16\n\x0e\x63onnection_ids\x18\x01 \x03(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x0f\n\x07\x66urther\x18\x05 \x03(\t\x12\x10\n\x08user_ids\x18\x06 \x03(\t\"-\n\x0cSendResponse\x12\x0c\n\x04gone\x18\x01 \x03(\t\x12\x0f\n\x07\x61lready\x18\x02 \x03(\t\"-\n\x14GetConnectionRequest\x12\x15\n\rconnection_id\x18\x01 \x01(\t\"\x87\x01\n\nConnection\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x14\n\x0c\x63onnected_at\x18\x05 \x01(\t\x12\r\n\x05token\x18\x06 \x01(\t\x12\x10\n\x08username\x18\x07 \x01(\t\"\x18\n\x16ListConnectionsRequest\"U\n\x17ListConnectionsResponse\x12:\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32%.canvas_demo.websockets.v1.Connection2\xaa\x04\n\nWebSockets\x12]\n\x04Send\x12&.canvas_demo.websockets.v1.SendRequest\x1a\'.canvas_demo.websockets.v1.SendResponse\"\x04\xa8\xbb\x18\x02\x12`\n\x07\x44\x65liver\x12&.canvas_demo.websockets.v1.SendRequest\x1a\'.canvas_demo.websockets.v1.SendResponse\"\x04\xa8\xbb\x18\x02\x12m\n\rGetConnection\x12/.canvas_demo.websockets.v1.GetConnectionRequest\x1a%.canvas_demo.websockets.v1.Connection\"\x04\xa8\xbb\x18\x02\x12r\n\x12GetLocalConnection\x12/.canvas_demo.websockets.v1.GetConnectionRequest\x1a%.canvas_demo.websockets.v1.Connection\"\x04\xa8\xbb\x18\x02\x12x\n\x0fListConnections\x12\x31.canvas_demo.websockets.v1.ListConnectionsRequest\x1a\x32.canvas_demo.websockets.v1.ListConnectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,17 +41,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBSOCKETS'].methods_by_name['GetLocalConnection']._loaded_options = None
   _globals['_WEBSOCKETS'].methods_by_name['GetLocalConnection']._serialized_options = b'\250\273\030\002'
   _globals['_SENDREQUEST']._serialized_start=110
-  _globals['_SENDREQUEST']._serialized_end=212
-  _globals['_SENDRESPONSE']._serialized_start=214
-  _globals['_SENDRESPONSE']._serialized_end=259
-  _globals['_GETCONNECTIONREQUEST']._serialized_start=261
-  _globals['_GETCONNECTIONREQUEST']._serialized_end=306
-  _globals['_CONNECTION']._serialized_start=308
-  _globals['_CONNECTION']._serialized_end=425
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=427
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=451
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=453
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=538
-  _globals['_WEBSOCKETS']._serialized_start=541
-  _globals['_WEBSOCKETS']._serialized_end=1095
+  _globals['_SENDREQUEST']._serialized_end=230
+  _globals['_SENDRESPONSE']._serialized_start=232
+  _globals['_SENDRESPONSE']._serialized_end=277
+  _globals['_GETCONNECTIONREQUEST']._serialized_start=279
+  _globals['_GETCONNECTIONREQUEST']._serialized_end=324
+  _globals['_CONNECTION']._serialized_start=327
+  _globals['_CONNECTION']._serialized_end=462
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=464
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=488
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=490
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=575
+  _globals['_WEBSOCKETS']._serialized_start=578
+  _globals['_WEBSOCKETS']._serialized_end=1132
 # @@protoc_insertion_point(module_scope)

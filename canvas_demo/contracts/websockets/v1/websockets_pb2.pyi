@@ -27,6 +27,7 @@ class SendRequest(_message.Message):
     STREAM_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     FURTHER_FIELD_NUMBER: _builtins.int
+    USER_IDS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """One text frame."""
     stream: _builtins.str
@@ -40,6 +41,10 @@ class SendRequest(_message.Message):
     def further(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """More text frames: their positions are position + 1, position + 2, …"""
 
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Besides the connections named: all live connections of these people."""
+
     def __init__(
         self,
         *,
@@ -48,10 +53,11 @@ class SendRequest(_message.Message):
         stream: _builtins.str = ...,
         position: _builtins.int = ...,
         further: _abc.Iterable[_builtins.str] | None = ...,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_ids", b"connection_ids", "further", b"further", "position", b"position", "stream", b"stream", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_ids", b"connection_ids", "further", b"further", "position", b"position", "stream", b"stream", "text", b"text", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -116,6 +122,7 @@ class Connection(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     CONNECTED_AT_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_id: _builtins.str
     organization_id: _builtins.str
@@ -125,6 +132,8 @@ class Connection(_message.Message):
     """RFC 3339."""
     token: _builtins.str
     """Only in the answer to GetConnection."""
+    username: _builtins.str
+    """Likewise."""
     def __init__(
         self,
         *,
@@ -134,10 +143,11 @@ class Connection(_message.Message):
         host: _builtins.str = ...,
         connected_at: _builtins.str = ...,
         token: _builtins.str = ...,
+        username: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected_at", b"connected_at", "host", b"host", "id", b"id", "organization_id", b"organization_id", "token", b"token", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected_at", b"connected_at", "host", b"host", "id", b"id", "organization_id", b"organization_id", "token", b"token", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,7 +65,8 @@ class WebSocketsServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Send(self, request, context):
-        """Sends one text to any number of connections, on whichever hosts they live.
+        """Sends one text to any number of connections, on whichever hosts they live: one call a host, one
+        frame encoded on each, however many connections it has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,7 +32,9 @@ class WebSocketsStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WebSocketsAsyncStub: ...
     Send: _grpc.UnaryUnaryMultiCallable[_websockets_pb2.SendRequest, _websockets_pb2.SendResponse]
-    """Sends one text to any number of connections, on whichever hosts they live."""
+    """Sends one text to any number of connections, on whichever hosts they live: one call a host, one
+    frame encoded on each, however many connections it has.
+    """
     Deliver: _grpc.UnaryUnaryMultiCallable[_websockets_pb2.SendRequest, _websockets_pb2.SendResponse]
     """The same for connections of the host that is asked; what Send calls, once a host."""
     GetConnection: _grpc.UnaryUnaryMultiCallable[_websockets_pb2.GetConnectionRequest, _websockets_pb2.Connection]
@@ -48,7 +50,9 @@ class WebSocketsStub:
 class WebSocketsAsyncStub(WebSocketsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Send: _aio.UnaryUnaryMultiCallable[_websockets_pb2.SendRequest, _websockets_pb2.SendResponse]  # type: ignore[assignment]
-    """Sends one text to any number of connections, on whichever hosts they live."""
+    """Sends one text to any number of connections, on whichever hosts they live: one call a host, one
+    frame encoded on each, however many connections it has.
+    """
     Deliver: _aio.UnaryUnaryMultiCallable[_websockets_pb2.SendRequest, _websockets_pb2.SendResponse]  # type: ignore[assignment]
     """The same for connections of the host that is asked; what Send calls, once a host."""
     GetConnection: _aio.UnaryUnaryMultiCallable[_websockets_pb2.GetConnectionRequest, _websockets_pb2.Connection]  # type: ignore[assignment]
@@ -67,7 +71,9 @@ class WebSocketsServicer(metaclass=_abc_1.ABCMeta):
         request: _websockets_pb2.SendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_websockets_pb2.SendResponse, _abc.Awaitable[_websockets_pb2.SendResponse]]:
-        """Sends one text to any number of connections, on whichever hosts they live."""
+        """Sends one text to any number of connections, on whichever hosts they live: one call a host, one
+        frame encoded on each, however many connections it has.
+        """
 
     @_abc_1.abstractmethod
     def Deliver(
