@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
+from canvas_demo.contracts.notifications.v1.notifications_pb2 import ListPresenceRequest
 from canvas_demo.gateway.callers import Caller, IdempotencyKey
 from canvas_demo.gateway.clients import Modules
 from canvas_demo.gateway.models import (
@@ -12,12 +13,15 @@ from canvas_demo.gateway.models import (
     CanvasList,
     CanvasName,
     CanvasPage,
+    PresenceList,
+    PresentPerson,
     canvas_of,
     summary_of,
 )
 from canvas_demo.gateway.preconditions import NEVER, ExpectedVersion, IfNoneMatch, etag, matches
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.rpc import ask
+from canvas_demo.kernel.values import checked_id
 
 router = APIRouter(prefix="/api/canvases", tags=["canvases"])
 
@@ -107,6 +111,18 @@ async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: Expected
     """It is no longer listed and can't be changed; its events, and so its state, remain."""
     request = pb.ArchiveCanvasRequest(canvas_id=canvas_id, expected_version=expected)
     await ask(modules.canvases.ArchiveCanvas(request, metadata=caller))
+
+
+@router.get("/{canvas_id}/presence", summary="Who has a canvas open", responses=documented(401, 404))
+async def list_presence(caller: Caller, canvas_id: CanvasId, modules: Modules) -> PresenceList:
+    """Who is subscribed to it over a websocket, on any host; websockets are told of each change."""
+    request = ListPresenceRequest(subject=f"canvas/{checked_id(canvas_id, 'canvas')}")
+    answer = await ask(modules.notifications.ListPresence(request, metadata=caller))
+    people = [
+        PresentPerson(user_id=each.user_id, username=each.username, connections=each.connections)
+        for each in answer.present
+    ]
+    return PresenceList(present=people)
 
 
 @router.post(

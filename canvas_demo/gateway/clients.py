@@ -9,6 +9,7 @@ from canvas_demo.contracts.canvases.v1.canvases_pb2_grpc import CanvasesStub
 from canvas_demo.contracts.files.v1.files_pb2_grpc import FilesStub
 from canvas_demo.contracts.identity.v1.identity_pb2_grpc import IdentityStub
 from canvas_demo.contracts.keys.v1.keys_pb2_grpc import KeysStub
+from canvas_demo.contracts.notifications.v1.notifications_pb2_grpc import NotificationsStub
 from canvas_demo.kernel.rpc import Channels
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from canvas_demo.contracts.files.v1.files_pb2_grpc import FilesAsyncStub
     from canvas_demo.contracts.identity.v1.identity_pb2_grpc import IdentityAsyncStub
     from canvas_demo.contracts.keys.v1.keys_pb2_grpc import KeysAsyncStub
+    from canvas_demo.contracts.notifications.v1.notifications_pb2_grpc import NotificationsAsyncStub
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Clients:
     keys: "KeysAsyncStub"
     canvases: "CanvasesAsyncStub"
     files: "FilesAsyncStub"
+    notifications: "NotificationsAsyncStub"
 
 
 def clients_over(channels: Channels) -> Clients:
@@ -37,6 +40,7 @@ def clients_over(channels: Channels) -> Clients:
         KeysStub(channels.to("keys")),
         CanvasesStub(channels.to("canvases")),
         FilesStub(channels.to("files")),
+        NotificationsStub(channels.to("notifications")),
     )
 
 

@@ -136,6 +136,22 @@ class OrganizationKeys(BaseModel):
     destroyed: bool = Field(description="There are none any more, and there will be none.")
 
 
+class PresentPerson(BaseModel):
+    """Somebody who has a canvas open."""
+
+    user_id: Id
+    username: str
+    connections: int = Field(
+        description="Live websockets that have it open; 0 for a while after the last one has gone.", ge=0
+    )
+
+
+class PresenceList(BaseModel):
+    """Who has a canvas open, each person once."""
+
+    present: list[PresentPerson]
+
+
 class Registration(BaseModel):
     """An organisation as it was registered."""
 

@@ -102,6 +102,7 @@ RECIPES = {
     "WebSockets/GetLocalConnection": Recipe(lambda of: {"connection_id": of.connection_id}, own=NOT_FOUND),
     "WebSockets/ListConnections": Recipe(lambda _: {}, foreign=OK),
     "Notifications/ListSubscriptions": Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}),
+    "Notifications/ListPresence": Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}),
 }
 
 

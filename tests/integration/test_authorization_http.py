@@ -66,6 +66,7 @@ RECIPES = {
     "create_canvas": Recipe(saying(name="Plan")),
     "list_canvases": Recipe(),
     "get_canvas": Recipe(deleted=200),
+    "list_presence": Recipe(deleted=200),
     "rename_canvas": Recipe(saying(name="Garden"), deleted=409),
     "archive_canvas": Recipe(deleted=204),
     "restore_canvas": Recipe(deleted=200),

@@ -56,6 +56,7 @@ async def test_an_event_is_sent_as_the_cloud_event_that_it_is(url: str, person: 
         "subject": f"canvas/{canvas}",
         "cursor": frame["cursor"] - 1,
         "recovered": True,
+        "present": [],
     }
     assert frame == {"type": "event", "subject": f"canvas/{canvas}", "cursor": frame["cursor"]}
     assert event["data"] == {"canvas_id": canvas, "name": "Garden"}

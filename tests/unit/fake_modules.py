@@ -1,4 +1,4 @@
-"""Identity, canvases and files as the gateway sees them: over real gRPC, with their state in memory."""
+"""Identity, canvases, files and notifications as the gateway sees them: over real gRPC, with their state in memory."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.files.v1 import files_pb2, files_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
+from canvas_demo.contracts.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from canvas_demo.kernel.errors import (
     AlreadyExists,
     Conflict,
@@ -124,7 +125,7 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
         )
 
     async def GetCanvas(self, request: canvases_pb2.GetCanvasRequest, context: Any) -> canvases_pb2.Canvas:
-        return _canvas_message(*self._own(request.canvas_id))
+        return _canvas_message(*self.own(request.canvas_id))
 
     async def RenameCanvas(self, request: canvases_pb2.RenameCanvasRequest, context: Any) -> canvases_pb2.Canvas:
         return self._change(domain.RenameCanvas(request.canvas_id, request.name), request.expected_version)
@@ -160,14 +161,14 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
     async def RemoveItem(self, request: canvases_pb2.RemoveItemRequest, context: Any) -> canvases_pb2.Canvas:
         return self._change(domain.RemoveItem(request.canvas_id, request.item_id), request.expected_version)
 
-    def _own(self, canvas_id: str) -> tuple[domain.Canvas, int]:
+    def own(self, canvas_id: str) -> tuple[domain.Canvas, int]:
         found = self.canvases.get(checked_id(canvas_id, "canvas"))
         if found is None or found[0].organization_id != current_caller().organization_id:
             raise NotFound(f"There is no canvas {canvas_id}.")
         return found
 
     def _change(self, command: domain.CanvasCommand, expected_version: int) -> canvases_pb2.Canvas:
-        canvas, version = self._own(command.canvas_id)
+        canvas, version = self.own(command.canvas_id)
         if expected_version not in {0, version}:
             raise Stale(f"At version {version}, not {expected_version}.", current_version=version)
         if self.conflicts:
@@ -337,11 +338,25 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
 
 
 @dataclass
+class FakeNotifications(notifications_pb2_grpc.NotificationsServicer):
+    canvases: FakeCanvases
+    present: dict[str, list[notifications_pb2.Presence]] = field(default_factory=dict)
+    """Who is there, by subject."""
+
+    async def ListPresence(
+        self, request: notifications_pb2.ListPresenceRequest, context: Any
+    ) -> notifications_pb2.ListPresenceResponse:
+        self.canvases.own(request.subject.removeprefix("canvas/"))
+        return notifications_pb2.ListPresenceResponse(present=self.present.get(request.subject, []))
+
+
+@dataclass
 class FakeModules:
     settings: Settings
     identity: FakeIdentity
     canvases: FakeCanvases
     files: FakeFiles
+    notifications: FakeNotifications
 
     def statuses(self) -> list[str]:
         return [file.status for file in self.files.files.values()]
@@ -349,16 +364,22 @@ class FakeModules:
 
 @asynccontextmanager
 async def fake_modules() -> AsyncIterator[FakeModules]:
-    """All three behind one gRPC server, which stands for every module."""
+    """All of them behind one gRPC server, which stands for every module."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     settings = Settings(grpc_addresses=dict.fromkeys(MODULES, address))
     files = FakeFiles()
-    modules = FakeModules(settings, FakeIdentity(), FakeCanvases(files), files)
+    canvases = FakeCanvases(files)
+    modules = FakeModules(settings, FakeIdentity(), canvases, files, FakeNotifications(canvases))
     services = [
         _service(identity_pb2_grpc.add_IdentityServicer_to_server, modules.identity, "identity.v1.Identity"),
         _service(canvases_pb2_grpc.add_CanvasesServicer_to_server, modules.canvases, "canvases.v1.Canvases"),
         _service(files_pb2_grpc.add_FilesServicer_to_server, modules.files, "files.v1.Files"),
+        _service(
+            notifications_pb2_grpc.add_NotificationsServicer_to_server,
+            modules.notifications,
+            "notifications.v1.Notifications",
+        ),
     ]
     channels = Channels(settings, "fakes")
     try:

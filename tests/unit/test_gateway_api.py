@@ -315,7 +315,7 @@ async def test_what_a_module_fails_with_stays_in_the_log(
     def broken(_: str) -> None:
         raise RuntimeError("the inner secret")
 
-    monkeypatch.setattr(gateway.modules.canvases, "_own", broken)
+    monkeypatch.setattr(gateway.modules.canvases, "own", broken)
     answer = await gateway.call("GET", f"/api/canvases/{uuid4()}")
     assert "secret" not in answer.text
     assert "GetCanvas" not in answer.text

@@ -12,6 +12,8 @@ from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChange
 from canvas_demo.kernel.errors import DomainError, Invalid, NotFound
 from canvas_demo.modules.notifications.domain import (
     OWNERS,
+    Lapse,
+    Person,
     Resumption,
     Subscribe,
     SubscribeMessage,
@@ -21,6 +23,7 @@ from canvas_demo.modules.notifications.domain import (
     error_frame,
     event_frame,
     parse,
+    presence_frame,
     resume,
     subscribed_frame,
     subscription_id,
@@ -29,21 +32,24 @@ from canvas_demo.modules.notifications.store import SUBSCRIPTION
 from tests.unit.given_when_then import given
 
 SUBJECT = f"canvas/{uuid4()}"
-subscribe = Subscribe("c", "o", "u", SUBJECT)
+subscribe = Subscribe("c", "o", "u", "ada", SUBJECT)
 
 
-def changed(state: str) -> SubscriptionChanged:
+def changed(state: str, ends_at: str = "") -> SubscriptionChanged:
     return SubscriptionChanged(
         subscription_id=subscription_id("c", SUBJECT),
         connection_id="c",
         organization_id="o",
         user_id="u",
+        username="ada",
         subject=SUBJECT,
         state=state,
+        ends_at=ends_at,
     )
 
 
-subscribed, unsubscribed = changed("SUBSCRIBED"), changed("UNSUBSCRIBED")
+SOON, LATER = "2026-01-01T00:00:10.000000Z", "2026-01-01T00:00:20.000000Z"
+subscribed, lapsing, unsubscribed = changed("SUBSCRIBED"), changed("LAPSING", SOON), changed("UNSUBSCRIBED")
 
 
 # --- subscriptions -----------------------------------------------------------------------------------------
@@ -57,6 +63,18 @@ def test_a_connection_subscribes_to_a_subject_once() -> None:
 def test_a_subscription_ends_and_may_begin_again() -> None:
     given(SUBSCRIPTION, subscribed).when(Unsubscribe()).then(unsubscribed)
     given(SUBSCRIPTION, subscribed, unsubscribed).when(subscribe).then(subscribed)
+
+
+def test_a_subscription_whose_connection_is_gone_lapses_once_and_then_ends() -> None:
+    given(SUBSCRIPTION, subscribed).when(Lapse(SOON)).then(lapsing)
+    given(SUBSCRIPTION, subscribed, lapsing).when(Lapse(LATER)).then()
+    given(SUBSCRIPTION, subscribed, lapsing).when(Unsubscribe()).then(unsubscribed)
+    given(SUBSCRIPTION, subscribed, lapsing).when(subscribe).then(subscribed)
+
+
+def test_what_is_not_subscribed_does_not_lapse() -> None:
+    given(SUBSCRIPTION).when(Lapse(SOON)).then()
+    given(SUBSCRIPTION, subscribed, unsubscribed).when(Lapse(SOON)).then()
 
 
 def test_what_is_not_subscribed_does_not_end() -> None:
@@ -170,6 +188,17 @@ def test_frames_are_what_the_contract_says() -> None:
         "subject": SUBJECT,
         "cursor": 3,
         "recovered": False,
+        "present": [],
+    }
+    ada = {"user_id": "u", "username": "ada"}
+    assert json.loads(subscribed_frame(SUBJECT, Resumption(3, recovered=True), [Person("u", "ada")]))["present"] == [
+        ada
+    ]
+    assert json.loads(presence_frame(SUBJECT, Person("u", "ada"), present=False)) == {
+        "type": "presence",
+        "subject": SUBJECT,
+        **ada,
+        "present": False,
     }
     event = cloud_event({"id": "e"}, {"name": 'wh"y\u2028'})
     assert json.loads(event_frame(SUBJECT, 4, event)) == {

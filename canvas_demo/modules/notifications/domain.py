@@ -1,7 +1,7 @@
 """What a client may ask for, what becomes of a subscription, and the frames that are sent."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from uuid import NAMESPACE_URL, uuid5
@@ -13,7 +13,7 @@ from canvas_demo.kernel.values import checked_id
 OWNERS: Mapping[str, str] = {"canvas": "canvases", "file": "files"}
 """Type of subject → the module that owns it, and that says who may see it."""
 LAST_CURSOR = 2**63 - 1
-SUBSCRIBED, UNSUBSCRIBED = "SUBSCRIBED", "UNSUBSCRIBED"
+SUBSCRIBED, LAPSING, UNSUBSCRIBED = "SUBSCRIBED", "LAPSING", "UNSUBSCRIBED"
 
 
 # --- what a client asks for --------------------------------------------------------------------------------
@@ -42,13 +42,26 @@ def parse(text: str) -> SubscribeMessage | UnsubscribeMessage:
         raise Invalid("message", "A message is a JSON object; this is no JSON.") from None
     if not isinstance(message, dict):
         raise Invalid("message", "A message is a JSON object.")
-    match message.get("type"):
-        case "subscribe":
-            return SubscribeMessage(checked_subject(message.get("subject")), _checked_after(message.get("after")))
-        case "unsubscribe":
-            return UnsubscribeMessage(checked_subject(message.get("subject")))
-        case _:
-            raise Invalid("type", "The type of a message is subscribe or unsubscribe.")
+    type_ = message.get("type")
+    read = MESSAGES.get(type_) if isinstance(type_, str) else None
+    if read is None:
+        raise Invalid("type", f"The type of a message is {' or '.join(MESSAGES)}.")
+    return read(message)
+
+
+def _subscribe(message: Mapping[str, object]) -> SubscribeMessage:
+    return SubscribeMessage(checked_subject(message.get("subject")), _checked_after(message.get("after")))
+
+
+def _unsubscribe(message: Mapping[str, object]) -> UnsubscribeMessage:
+    return UnsubscribeMessage(checked_subject(message.get("subject")))
+
+
+MESSAGES: Mapping[str, Callable[[Mapping[str, object]], SubscribeMessage | UnsubscribeMessage]] = {
+    "subscribe": _subscribe,
+    "unsubscribe": _unsubscribe,
+}
+"""Type of message → how it is read; what else a message holds is passed over."""
 
 
 def checked_subject(value: object) -> str:
@@ -84,14 +97,20 @@ def _checked_after(value: object) -> int | None:
 
 @dataclass(frozen=True)
 class Subscription:
-    """That a connection is told of a subject; ``state``: SUBSCRIBED ⇄ UNSUBSCRIBED."""
+    """That a connection is told of a subject; ``state``: SUBSCRIBED → LAPSING → UNSUBSCRIBED → SUBSCRIBED.
+
+    One whose connection is gone is LAPSING until ``ends_at`` (RFC 3339): its person is still there
+    for the others, who need not see everybody leave and come back who loads a page again.
+    """
 
     subscription_id: str
     connection_id: str
     organization_id: str
     user_id: str
+    username: str
     subject: str
     state: str
+    ends_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +118,15 @@ class Subscribe:
     connection_id: str
     organization_id: str
     user_id: str
+    username: str
     subject: str
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """The connection is gone; RFC 3339."""
+
+    ends_at: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +139,9 @@ def subscription_id(connection_id: str, subject: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{connection_id}/{subject}"))
 
 
-def decide(subscription: Subscription | None, command: Subscribe | Unsubscribe) -> Sequence[SubscriptionChanged]:
+def decide(
+    subscription: Subscription | None, command: Subscribe | Lapse | Unsubscribe
+) -> Sequence[SubscriptionChanged]:
     """The events that ``command`` leads to. Raises `NotFound`."""
     match command:
         case Subscribe():
@@ -124,14 +153,19 @@ def decide(subscription: Subscription | None, command: Subscribe | Unsubscribe) 
                     connection_id=command.connection_id,
                     organization_id=command.organization_id,
                     user_id=command.user_id,
+                    username=command.username,
                     subject=command.subject,
                     state=SUBSCRIBED,
                 )
             ]
+        case Lapse():
+            if subscription is None or subscription.state != SUBSCRIBED:
+                return []
+            return [SubscriptionChanged(**{**vars(subscription), "state": LAPSING, "ends_at": command.ends_at})]
         case Unsubscribe():
             if subscription is None or subscription.state == UNSUBSCRIBED:
                 raise NotFound("There is no such subscription.")
-            return [SubscriptionChanged(**{**vars(subscription), "state": UNSUBSCRIBED})]
+            return [SubscriptionChanged(**{**vars(subscription), "state": UNSUBSCRIBED, "ends_at": ""})]
         case _:
             assert_never(command)
 
@@ -139,14 +173,16 @@ def decide(subscription: Subscription | None, command: Subscribe | Unsubscribe) 
 def evolve(subscription: Subscription | None, event: SubscriptionChanged) -> Subscription:
     """The subscription after ``event``."""
     if subscription is not None:
-        return replace(subscription, state=event.state)
+        return replace(subscription, username=event.username, state=event.state, ends_at=event.ends_at)
     return Subscription(
         event.subscription_id,
         event.connection_id,
         event.organization_id,
         event.user_id,
+        event.username,
         event.subject,
         event.state,
+        event.ends_at,
     )
 
 
@@ -176,9 +212,28 @@ def resume(after: int | None, cursor: int, oldest: int | None) -> Resumption:
 # --- frames ------------------------------------------------------------------------------------------------
 
 
-def subscribed_frame(subject: str, resumption: Resumption) -> str:
-    """That a subscription holds: the events after its cursor follow."""
-    return json.dumps({"type": "subscribed", "subject": subject, **vars(resumption)})
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has a subject open, as others are told."""
+
+    user_id: str
+    username: str
+
+
+def subscribed_frame(subject: str, resumption: Resumption, present: Sequence[Person] = ()) -> str:
+    """That a subscription holds: the events after its cursor follow, and changes of who is ``present``."""
+    people = [vars(person) for person in present]
+    return json.dumps({"type": "subscribed", "subject": subject, **vars(resumption), "present": people})
+
+
+def present_frame(subject: str, present: Sequence[Person]) -> str:
+    """Who is there, all of them: it takes the place of what was told before."""
+    return json.dumps({"type": "present", "subject": subject, "present": [vars(person) for person in present]})
+
+
+def presence_frame(subject: str, person: Person, *, present: bool) -> str:
+    """That somebody has opened a subject, or has it open no more."""
+    return json.dumps({"type": "presence", "subject": subject, **vars(person), "present": present})
 
 
 def event_frame(subject: str, cursor: int, event: str) -> str:

@@ -1,23 +1,73 @@
 -- name: load_subscription
-SELECT subscription_id, connection_id, organization_id, user_id, subject, state, version
+SELECT subscription_id, connection_id, organization_id, user_id, username, subject, state, ends_at, version
 FROM subscription WHERE subscription_id = %s
 
 -- name: save_subscription
-INSERT INTO subscription (subscription_id, connection_id, organization_id, user_id, subject, state, version)
-VALUES (
-    %(subscription_id)s, %(connection_id)s, %(organization_id)s, %(user_id)s, %(subject)s, %(state)s, %(version)s
+INSERT INTO subscription (
+    subscription_id, connection_id, organization_id, user_id, username, subject, state, ends_at, version
 )
-ON CONFLICT (subscription_id) DO UPDATE SET state = excluded.state, version = excluded.version
+VALUES (
+    %(subscription_id)s, %(connection_id)s, %(organization_id)s, %(user_id)s, %(username)s, %(subject)s, %(state)s,
+    %(ends_at)s, %(version)s
+)
+ON CONFLICT (subscription_id) DO UPDATE SET
+    username = excluded.username, state = excluded.state, ends_at = excluded.ends_at, version = excluded.version
 
 -- name: subscriptions_of_connections
--- For whoever is to end them: another who would waits, and then finds none.
-SELECT subscription_id, connection_id, organization_id, user_id, subject, state, version
+-- For whoever is to let them lapse: another who would waits, and then finds none.
+SELECT subscription_id, connection_id, organization_id, user_id, username, subject, state, ends_at, version
 FROM subscription WHERE connection_id = ANY(%s) AND state = 'SUBSCRIBED'
 ORDER BY subscription_id FOR UPDATE
+
+-- name: lapsing_subscriptions_of_user
+SELECT subscription_id, connection_id, organization_id, user_id, username, subject, state, ends_at, version
+FROM subscription WHERE subject = %s AND user_id = %s AND state = 'LAPSING'
+ORDER BY subscription_id FOR UPDATE
+
+-- name: lapsed_subscriptions
+-- Those that are to end, as many as fit in one transaction.
+SELECT subscription_id, connection_id, organization_id, user_id, username, subject, state, ends_at, version
+FROM subscription WHERE state = 'LAPSING' AND ends_at <= %s
+ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED
 
 -- name: subscribers
 SELECT connection_id FROM subscription
 WHERE subject = %s AND organization_id = %s AND state = 'SUBSCRIBED'
+
+-- name: others
+SELECT connection_id FROM subscription
+WHERE subject = %s AND organization_id = %s AND user_id <> %s AND state = 'SUBSCRIBED'
+
+-- name: record_presence
+-- A row where what is so differs from what was told; the subject is locked.
+WITH found AS (
+    SELECT EXISTS (
+        SELECT FROM subscription
+        WHERE subject = %(subject)s AND user_id = %(user_id)s AND state <> 'UNSUBSCRIBED'
+    ) AS present
+)
+INSERT INTO presence (subject, user_id, present, version)
+SELECT %(subject)s, %(user_id)s, present, 1 FROM found
+WHERE present OR EXISTS (SELECT FROM presence WHERE subject = %(subject)s AND user_id = %(user_id)s)
+ON CONFLICT (subject, user_id) DO UPDATE SET present = excluded.present, version = presence.version + 1
+WHERE presence.present <> excluded.present
+RETURNING present, version
+
+-- name: told_present
+-- Who is there, as subscribers were told.
+SELECT user_id, coalesce((
+    SELECT max(username) FROM subscription
+    WHERE subscription.subject = presence.subject AND subscription.user_id = presence.user_id
+        AND state <> 'UNSUBSCRIBED'
+), '') AS username
+FROM presence WHERE subject = %s AND present
+ORDER BY user_id
+
+-- name: list_presence
+SELECT user_id, max(username) AS username, count(*) FILTER (WHERE state = 'SUBSCRIBED') AS connections
+FROM subscription
+WHERE subject = %s AND organization_id = %s AND state <> 'UNSUBSCRIBED'
+GROUP BY user_id ORDER BY max(username), user_id
 
 -- name: list_subscriptions
 SELECT subscription_id, connection_id, user_id, subject FROM subscription

@@ -6,22 +6,28 @@ connection takes each position of a stream once, so nobody sees an event twice.
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
+from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChanged
 from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
 from canvas_demo.contracts.websockets.v1.websockets_pb2 import SendResponse
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.consumer import Reactions
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, NotFound
+from canvas_demo.kernel.forgetting import KEY_DESTROYED, when_organization_key_destroyed_forget
 from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.reading import Readable, Written, read
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.modules.notifications.domain import (
+    LAPSING,
     OWNERS,
+    SUBSCRIBED,
+    Person,
     Subscribe,
     SubscribeMessage,
     Unsubscribe,
@@ -32,6 +38,8 @@ from canvas_demo.modules.notifications.domain import (
     no_subject,
     owner_of,
     parse,
+    presence_frame,
+    present_frame,
     resume,
     subscribed_frame,
     subscription_id,
@@ -39,14 +47,17 @@ from canvas_demo.modules.notifications.domain import (
 from canvas_demo.modules.notifications.sockets import Sockets
 from canvas_demo.modules.notifications.store import (
     SUBSCRIPTION,
-    end_subscriptions,
+    end_lapsing_of_user,
+    lapse_subscriptions,
     lock_feed,
     missed_events,
     record_event,
+    record_presence,
+    told_present,
 )
 
-CHUNK = 100
-"""Missed events that are sent at once: fewer than may wait for a socket."""
+CHUNK, CHUNK_SIZE = 100, 256 * 1024
+"""Missed events, and characters, that are sent at once: less than may wait for a socket or be in one call."""
 CHECKED_WITHIN = 2.0
 """Seconds within which the owner of a subject says who may see it."""
 REPLIES = "replies"
@@ -59,6 +70,7 @@ class Notifier:
 
     channels: Channels
     sockets: Sockets
+    grace: timedelta
 
     async def when_subject_changed_tell_subscribers(self, connection: Connection, delivered: Delivered) -> None:
         """One place in the feed, one Send, however many are subscribed."""
@@ -70,8 +82,7 @@ class Notifier:
         event = _cloud_event(delivered, await delivered.opened(connection.keys))
         frame = event_frame(subject, recorded.cursor, event)
         answer = await self.sockets.send(recorded.connection_ids, [frame], subject, recorded.cursor)
-        if answer.gone:
-            await end_subscriptions(connection, answer.gone, datetime.now(UTC))
+        await self._lapse(connection, answer.gone)
 
     async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
         """Do what the client asks for, or say what is wrong with it."""
@@ -87,36 +98,59 @@ class Notifier:
         else:
             await _unsubscribe(connection, received, message, answer)
 
-    async def when_connection_changed_end_subscriptions(self, connection: Connection, delivered: Delivered) -> None:
-        """A connection that ended takes its subscriptions along."""
+    async def when_connection_changed_let_subscriptions_lapse(
+        self, connection: Connection, delivered: Delivered
+    ) -> None:
+        """A connection that ended takes its subscriptions along, after a while."""
         event = await event_in(delivered, WebSocketConnectionChanged, connection.keys)
         if event.state == "DISCONNECTED":
-            await end_subscriptions(connection, [event.connection_id], datetime.now(UTC))
+            await self._lapse(connection, [event.connection_id])
+
+    async def when_subscription_changed_tell_presence(self, connection: Connection, delivered: Delivered) -> None:
+        """Others who have the subject open see who comes, and who is gone for good."""
+        event = await event_in(delivered, SubscriptionChanged, connection.keys)
+        if event.state == LAPSING:
+            return
+        if event.state == SUBSCRIBED and await self.sockets.find(event.connection_id) is None:
+            # It ended while the subscription was being stored, and nobody will say so again.
+            await self._lapse(connection, [event.connection_id])
+        change = await record_presence(connection, event.subject, event.organization_id, event.user_id)
+        if change and change.connection_ids:
+            person = Person(event.user_id, event.username)
+            frame = presence_frame(event.subject, person, present=change.present)
+            stream = f"presence/{event.subject}/{event.user_id}"
+            await self.sockets.send(change.connection_ids, [frame], stream, change.version)
+
+    async def _lapse(self, connection: Connection, connection_ids: Sequence[str]) -> None:
+        if connection_ids:
+            await lapse_subscriptions(connection, connection_ids, datetime.now(UTC), self.grace)
 
     async def _subscribe(
         self, connection: Connection, received: WebSocketMessageReceived, message: SubscribeMessage, answer: "Answer"
     ) -> None:
         """Store the subscription and send what was missed, while no event of the subject gets in between."""
-        token = await self.sockets.token(received.connection_id)
-        if token is None:
+        socket = await self.sockets.find(received.connection_id)
+        if socket is None:
             return
         try:
-            await self._check(token, message.subject)
+            await self._check(socket.token, message.subject)
         except DomainError as error:
             await answer.send(error_frame(error))
             return
         feed = await lock_feed(connection, message.subject)
+        present = await told_present(connection, message.subject)
         resumption = resume(message.after, feed.cursor, feed.oldest)
-        sent = await answer.send(subscribed_frame(message.subject, resumption))
+        sent = await answer.send(subscribed_frame(message.subject, resumption, present))
         if sent.gone:
             return
-        if sent.already and resumption.cursor != message.after:
-            # A first attempt said a cursor, and was undone: what came after that may be missing.
+        if sent.already and resumption.cursor == message.after:
+            # A first attempt was undone: people who came or left after it were not told.
+            await answer.send_again(present_frame(message.subject, present))
+        elif sent.already:
+            # It said another cursor: what came after that may be missing.
             resumption = replace(resumption, recovered=False)
-            await answer.send_again(subscribed_frame(message.subject, resumption))
-        id_ = subscription_id(received.connection_id, message.subject)
-        command = Subscribe(received.connection_id, received.organization_id, received.user_id, message.subject)
-        await execute(connection, SUBSCRIPTION, id_, received.organization_id, command, datetime.now(UTC))
+            await answer.send_again(subscribed_frame(message.subject, resumption, present))
+        await _store_subscription(connection, received, socket.username, message.subject)
         await self._catch_up(connection, received.connection_id, message.subject, resumption.cursor)
 
     async def _check(self, token: str, subject: str) -> None:
@@ -133,8 +167,34 @@ class Notifier:
         """Send the events after ``cursor``, in order."""
         while missed := await missed_events(connection, subject, cursor, CHUNK):
             frames = [event_frame(subject, at, await _opened(connection, event)) for at, event in missed]
-            await self.sockets.send([connection_id], frames, subject, missed[0][0])
-            cursor = missed[-1][0]
+            for chunk in chunks(frames, CHUNK_SIZE):
+                await self.sockets.send([connection_id], chunk, subject, cursor + 1)
+                cursor += len(chunk)
+
+
+def chunks(texts: Sequence[str], size: int) -> Iterator[list[str]]:
+    """``texts`` in order, as many at once as have ``size`` characters together; at least one."""
+    chunk: list[str] = []
+    length = 0
+    for text in texts:
+        if chunk and length + len(text) > size:
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(text)
+        length += len(text)
+    if chunk:
+        yield chunk
+
+
+async def _store_subscription(
+    connection: Connection, received: WebSocketMessageReceived, username: str, subject: str
+) -> None:
+    """Store it; it takes the place of those that lapse."""
+    now, organization_id = datetime.now(UTC), received.organization_id
+    command = Subscribe(received.connection_id, organization_id, received.user_id, username, subject)
+    id_ = subscription_id(received.connection_id, subject)
+    await execute(connection, SUBSCRIPTION, id_, organization_id, command, now)
+    await end_lapsing_of_user(connection, subject, received.user_id, now)
 
 
 @dataclass(frozen=True)
@@ -192,9 +252,15 @@ def _cloud_event(delivered: Delivered, event: Readable) -> str:
 
 def reactions(runtime: Runtime) -> Reactions:
     """What notifications reacts to."""
-    notifier = Notifier(runtime.channels, Sockets(runtime.channels))
+    grace = timedelta(seconds=runtime.settings.subscription_grace)
+    notifier = Notifier(runtime.channels, Sockets(runtime.channels), grace)
     return {
         ("websocket-message", "WebSocketMessageReceived"): notifier.when_message_received_answer,
-        ("websocket-connection", "WebSocketConnectionChanged"): notifier.when_connection_changed_end_subscriptions,
+        (
+            "websocket-connection",
+            "WebSocketConnectionChanged",
+        ): notifier.when_connection_changed_let_subscriptions_lapse,
+        ("subscription", "SubscriptionChanged"): notifier.when_subscription_changed_tell_presence,
+        KEY_DESTROYED: when_organization_key_destroyed_forget([SUBSCRIPTION]),
         **{(kind, "*"): notifier.when_subject_changed_tell_subscribers for kind in OWNERS},
     }

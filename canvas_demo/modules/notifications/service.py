@@ -9,7 +9,7 @@ from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service, ask
 from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.modules.notifications.domain import checked_subject, owner_of
-from canvas_demo.modules.notifications.store import cursor_of, list_rows
+from canvas_demo.modules.notifications.store import cursor_of, list_presence, list_rows
 
 
 class NotificationsService(pb_grpc.NotificationsServicer):
@@ -22,13 +22,23 @@ class NotificationsService(pb_grpc.NotificationsServicer):
     async def ListSubscriptions(
         self, request: pb.ListSubscriptionsRequest, context: Any
     ) -> pb.ListSubscriptionsResponse:
-        subject = checked_subject(request.subject)
-        owner = subjects_pb2_grpc.SubjectsStub(self._channels.to(owner_of(subject)))
-        await ask(owner.CheckSubject(subjects_pb2.CheckSubjectRequest(subject=subject)))
+        subject = await self._visible(request.subject)
         async with self._pool.connection() as connection:
             rows = await list_rows(connection, subject, current_caller().organization_id)
             cursor = await cursor_of(connection, subject)
         return pb.ListSubscriptionsResponse(subscriptions=[_message(row) for row in rows], cursor=cursor)
+
+    async def ListPresence(self, request: pb.ListPresenceRequest, context: Any) -> pb.ListPresenceResponse:
+        subject = await self._visible(request.subject)
+        async with self._pool.connection() as connection:
+            rows = await list_presence(connection, subject, current_caller().organization_id)
+        return pb.ListPresenceResponse(present=[pb.Presence(**row) for row in rows])
+
+    async def _visible(self, subject: str) -> str:
+        """A subject that the caller may see, as its owner says. Raises `NotFound`."""
+        owner = subjects_pb2_grpc.SubjectsStub(self._channels.to(owner_of(checked_subject(subject))))
+        await ask(owner.CheckSubject(subjects_pb2.CheckSubjectRequest(subject=subject)))
+        return subject
 
 
 def _message(row: dict[str, Any]) -> pb.Subscription:

@@ -30,10 +30,12 @@ class Sockets:
         answer: pb.SendResponse = await ask(self._stub.Send(request))
         return answer
 
-    async def token(self, connection_id: str) -> str | None:
-        """The token that a connection was opened with; None when it is gone."""
+    async def find(self, connection_id: str) -> pb.Connection | None:
+        """A connection with the token that it was opened with; None when it is gone."""
         try:
-            found = await ask(self._stub.GetConnection(pb.GetConnectionRequest(connection_id=connection_id)))
+            found: pb.Connection = await ask(
+                self._stub.GetConnection(pb.GetConnectionRequest(connection_id=connection_id))
+            )
         except NotFound:
             return None
-        return str(found.token)
+        return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChanged
@@ -10,7 +10,8 @@ from canvas_demo.kernel.aggregate import Aggregate, Loaded, advance
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.events import EventTypes
 from canvas_demo.kernel.sql import Queries
-from canvas_demo.modules.notifications.domain import Subscription, Unsubscribe, decide, evolve
+from canvas_demo.kernel.values import rfc3339
+from canvas_demo.modules.notifications.domain import Lapse, Person, Subscription, Unsubscribe, decide, evolve
 
 QUERIES = Queries(__package__)
 
@@ -37,22 +38,44 @@ async def save(
     now: datetime,  # noqa: ARG001
 ) -> None:
     """Write the subscription's row."""
-    await connection.execute(QUERIES["save_subscription"], {**vars(after), "version": version})
+    row = {**vars(after), "ends_at": after.ends_at or None, "version": version}
+    await connection.execute(QUERIES["save_subscription"], row)
 
 
-async def end_subscriptions(connection: Connection, connection_ids: Sequence[str], now: datetime) -> None:
-    """End all subscriptions of connections that are gone."""
+async def lapse_subscriptions(
+    connection: Connection, connection_ids: Sequence[str], now: datetime, grace: timedelta
+) -> None:
+    """Let all subscriptions of connections that are gone end after ``grace``."""
     cursor = await connection.execute(QUERIES["subscriptions_of_connections"], [list(connection_ids)])
-    rows = await cursor.fetchall()
+    await _advance(connection, await cursor.fetchall(), Lapse(rfc3339(now + grace)), now)
+
+
+async def end_lapsing_of_user(connection: Connection, subject: str, user_id: str, now: datetime) -> None:
+    """End the lapsing subscriptions of a person who has come back."""
+    cursor = await connection.execute(QUERIES["lapsing_subscriptions_of_user"], [subject, user_id])
+    await _advance(connection, await cursor.fetchall(), Unsubscribe(), now)
+
+
+async def end_lapsed(connection: Connection, now: datetime) -> int:
+    """End subscriptions whose grace is over; how many there were."""
+    rows = await (await connection.execute(QUERIES["lapsed_subscriptions"], [now])).fetchall()
+    await _advance(connection, rows, Unsubscribe(), now)
+    return len(rows)
+
+
+async def _advance(
+    connection: Connection, rows: Sequence[dict[str, Any]], command: Lapse | Unsubscribe, now: datetime
+) -> None:
     async with connection.pipeline():
         for row in rows:
             of = (row["subscription_id"], row["organization_id"])
-            await advance(connection, SUBSCRIPTION, *of, _loaded(row), Unsubscribe(), now)
+            await advance(connection, SUBSCRIPTION, *of, _loaded(row), command, now)
 
 
 def _loaded(row: dict[str, Any]) -> Loaded[Subscription]:
-    version = row["version"]
-    return Loaded(Subscription(**{key: value for key, value in row.items() if key != "version"}), version)
+    ends_at = rfc3339(row["ends_at"].astimezone(UTC)) if row["ends_at"] else ""
+    state = {key: value for key, value in row.items() if key != "version"} | {"ends_at": ends_at}
+    return Loaded(Subscription(**state), row["version"])
 
 
 SUBSCRIPTION = Aggregate(
@@ -64,6 +87,45 @@ SUBSCRIPTION = Aggregate(
     save=save,
     tables=("subscription",),
 )
+
+
+# --- presence ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PresenceChange:
+    """What the connections of others are to be told, as change number ``version`` of this person."""
+
+    present: bool
+    version: int
+    connection_ids: Sequence[str]
+
+
+async def record_presence(
+    connection: Connection, subject: str, organization_id: str, user_id: str
+) -> PresenceChange | None:
+    """Whether a person has a subject open, where that is not what was told last.
+
+    Holds the subject until the transaction ends: changes are told in the order in which they are recorded.
+    """
+    await connection.execute(QUERIES["lock_subject"], [subject])
+    of = {"subject": subject, "user_id": user_id}
+    changed = await (await connection.execute(QUERIES["record_presence"], of)).fetchone()
+    if changed is None:
+        return None
+    others = await connection.execute(QUERIES["others"], [subject, organization_id, user_id])
+    return PresenceChange(**changed, connection_ids=[row["connection_id"] for row in await others.fetchall()])
+
+
+async def told_present(connection: Connection, subject: str) -> list[Person]:
+    """Who is there, as the subject's subscribers were told."""
+    rows = await (await connection.execute(QUERIES["told_present"], [subject])).fetchall()
+    return [Person(**row) for row in rows]
+
+
+async def list_presence(connection: Connection, subject: str, organization_id: str) -> list[dict[str, Any]]:
+    """The people of the organisation who have a subject open, each with the number of their connections."""
+    return await (await connection.execute(QUERIES["list_presence"], [subject, organization_id])).fetchall()
 
 
 # --- the feed ----------------------------------------------------------------------------------------------
