@@ -225,6 +225,32 @@ def bench_files(
     print_files(size, as_json=json)
 
 
+@bench.command("fanout")
+def bench_fanout(
+    *,
+    subscribers: Annotated[int, typer.Option(min=1, help="How many, spread over the websocket hosts.")] = 100,
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 500,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 20.0,
+    json: AsJson = False,
+) -> None:
+    """Time the way from commit to the frames of many subscribers, beside a plain broadcast server."""
+    from canvas_demo.bench.fanout import print_fanout
+
+    print_fanout(subscribers, events, rate, as_json=json)
+
+
+@bench.command("sockets")
+def bench_sockets(
+    *,
+    number: Annotated[int, typer.Option(min=1, help="How many sockets.")] = 2000,
+    json: AsJson = False,
+) -> None:
+    """Weigh open websockets, and time reaching them all, beside a plain broadcast server."""
+    from canvas_demo.bench.sockets import print_sockets
+
+    print_sockets(number, as_json=json)
+
+
 @app.command()
 def serve(
     *,

@@ -60,27 +60,35 @@ def print_latency(events: int, rate: float, *, as_json: bool) -> None:
 def measure(environment: dict[str, Any], events: int, rate: float) -> dict[str, dict[str, float]]:
     """Milliseconds, p50 and p99, of ``events`` events at ``rate`` a second on the stack of ``environment``."""
     web = environment["WEB_URL"]
+    token, canvas = new_canvas(web)
+    with httpx.Client(base_url=web, timeout=30, headers={"authorization": f"Bearer {token}"}) as http:
+        url = environment["WS_URLS"][0]
+        with _frames(url, token, canvas) as frames, _records(environment["KAFKA_BOOTSTRAP"]) as records:
+            _send(http, canvas, WARM_UP + events, rate)
+            committed = commits(environment["DATABASE_URL"], canvas)
+            records.wait(committed, "consumer")
+            frames.wait(committed, "websocket")
+    counted = list(committed)[-events:]
+    return {
+        "commit_to_consumer_ms": quantiles([records.at[id_] - committed[id_] for id_ in counted]),
+        "commit_to_frame_ms": quantiles([frames.at[id_] - committed[id_] for id_ in counted]),
+    }
+
+
+def new_canvas(web: str) -> tuple[str, str]:
+    """The token of somebody new, and a canvas of theirs."""
     name = f"bench-{secrets.token_hex(6)}"
     account = {"username": name, "password": secrets.token_urlsafe(16)}
     with httpx.Client(base_url=web, timeout=30) as http:
         http.post("/api/organizations", json={"name": name, **account}).raise_for_status()
-        token = http.post("/api/login", json=account).raise_for_status().json()["token"]
-        http.headers["authorization"] = f"Bearer {token}"
-        canvas = http.post("/api/canvases", json={"name": name}).raise_for_status().json()["id"]
-        url = environment["WS_URLS"][0]
-        with _frames(url, token, canvas) as frames, _records(environment["KAFKA_BOOTSTRAP"]) as records:
-            _send(http, canvas, WARM_UP + events, rate)
-            commits = _commits(environment["DATABASE_URL"], canvas)
-            records.wait(commits, "consumer")
-            frames.wait(commits, "websocket")
-    counted = list(commits)[-events:]
-    return {
-        "commit_to_consumer_ms": _quantiles([records.at[id_] - commits[id_] for id_ in counted]),
-        "commit_to_frame_ms": _quantiles([frames.at[id_] - commits[id_] for id_ in counted]),
-    }
+        token = str(http.post("/api/login", json=account).raise_for_status().json()["token"])
+        headers = {"authorization": f"Bearer {token}"}
+        canvas = http.post("/api/canvases", json={"name": name}, headers=headers).raise_for_status()
+        return token, str(canvas.json()["id"])
 
 
-def _quantiles(seconds: list[float]) -> dict[str, float]:
+def quantiles(seconds: list[float]) -> dict[str, float]:
+    """Milliseconds, p50 and p99."""
     p50, p99 = np.quantile(np.array(seconds) * 1000, [0.5, 0.99])
     return {"p50": round(float(p50), 2), "p99": round(float(p99), 2)}
 
@@ -93,7 +101,7 @@ def _send(http: httpx.Client, canvas: str, events: int, rate: float) -> None:
         http.patch(f"/api/canvases/{canvas}", json={"name": f"name {number}"}).raise_for_status()
 
 
-def _commits(database: str, canvas: str) -> dict[str, float]:
+def commits(database: str, canvas: str) -> dict[str, float]:
     """The canvas's renames, oldest first: event id → when its transaction committed."""
     query = """
         SELECT event_id::text, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8
