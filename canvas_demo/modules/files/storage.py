@@ -27,10 +27,13 @@ class FileStorage:
 
     async def put(self, name: str, data: bytes | bytearray) -> None:
         """Store an object, safe from a crash. Raises `StorageFull` and `Unavailable`."""
-        with _said("written"):
-            await obstore.put_async(self._store, name, data, use_multipart=False)
-            if self._folder:
-                await asyncio.to_thread(_sync, self._folder / name)
+        try:
+            with _said("written"):
+                await obstore.put_async(self._store, name, data, use_multipart=False)
+                if self._folder:
+                    await asyncio.to_thread(_sync, self._folder / name)
+        except FileNotFoundError as error:
+            raise Unavailable(f"Contents can't be written now: {_line(error)}") from error
 
     async def read(self, name: str, start: int, length: int) -> memoryview:
         """``length`` bytes of an object, or as many as there are. Raises FileNotFoundError and `Unavailable`."""
@@ -94,10 +97,13 @@ def _said(done: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as error:
-        said = str(error).partition("\n")[0]
         if "No space left" in str(error) or "Disk quota exceeded" in str(error):
             raise StorageFull("The storage of contents is full.") from error
-        raise Unavailable(f"Contents can't be {done} now: {said}") from error
+        raise Unavailable(f"Contents can't be {done} now: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _sync(path: Path) -> None:
