@@ -1,9 +1,13 @@
 """The exercise of 03, from the write-ahead log to Debezium."""
 
 import secrets
+from typing import Any
 
+from canvas_demo.lab.checks import NotYet, until
 from canvas_demo.lab.exercises import Exercise
 from canvas_demo.lab.session import Lab
+
+SECONDS = 5.0
 
 
 def outlive_a_rollback(lab: Lab) -> Exercise:
@@ -11,8 +15,13 @@ def outlive_a_rollback(lab: Lab) -> Exercise:
     wal = lab.wal()
 
     def judge(answer: object) -> str:
-        said = [values for values in wal.peek().query("kind == 'message'")["values"] if values["prefix"] == answer]
-        if not said:
+        def look() -> list[Any]:
+            messages = wal.peek().query("kind == 'message'")["values"]
+            return [values for values in messages if values["prefix"] == answer]
+
+        try:
+            said = until(look, "the message is there", SECONDS)  # a rollback does not wait for the log to be flushed
+        except NotYet:
             return f"the decoder tells of no message with the prefix {answer!r}."
         if said[0]["transactional"]:
             return "that message belongs to its transaction: rolled back, it would not have been told of."
