@@ -168,6 +168,30 @@ def _replay(modules: list[str], how: Any) -> None:  # noqa: ANN401  (its type wo
         raise StackError(f"{differences} differences between events and tables; `rebuild` writes the tables anew.")
 
 
+@app.command()
+def chaos(
+    *,
+    seed: Annotated[int, typer.Option(help="Decides the faults, their order, and what is written.")] = 1,
+    events: Annotated[int, typer.Option(min=1, help="Commands that are to be accepted.")] = 5000,
+    kills: Annotated[int, typer.Option(min=0, help="How many faults.")] = 5,
+    rate: Annotated[float, typer.Option(min=1, help="Commands a second, at most.")] = 150,
+    among: Annotated[
+        list[str] | None, typer.Option(help="Only faults of this kind; may be given several times.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Break parts of the running stack under load, and check that nothing was lost and nothing came twice."""
+    from canvas_demo.chaos.plan import FAULTS
+    from canvas_demo.chaos.run import Plan
+    from canvas_demo.chaos.show import chaos as run
+    from canvas_demo.stack.errors import StackError
+
+    if unknown := sorted(set(among or ()) - set(FAULTS)):
+        raise StackError(f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}.")
+    chosen = tuple(fault for fault in FAULTS if not among or fault in among)
+    run(Plan(seed, events, kills, rate, chosen), as_json_text=json)
+
+
 @bench.command("latency")
 def bench_latency(
     *,

@@ -1,0 +1,142 @@
+"""What is judged after a chaos run: a good run passes, and each thing that can go wrong is seen by its check."""
+
+from dataclasses import replace
+
+import pytest
+
+from canvas_demo.chaos.checks import CHECKS, judge
+from canvas_demo.chaos.evidence import Evidence, Row
+from canvas_demo.chaos.load import Command
+from canvas_demo.chaos.plan import FAULTS, NOTES, Choices, faults_of, moments
+from canvas_demo.chaos.subscriber import Seen, View
+
+SUBJECT, FILE = "canvas/c", "file/f"
+EVENTS = 6
+
+
+def good() -> Evidence:
+    """A canvas with six events, of which a subscriber saw those after the first; and a file that was uploaded."""
+    rows = [Row(f"e{at}", SUBJECT, at, "CanvasRenamed", f"command {at}", {}) for at in range(1, EVENTS)]
+    rows.append(Row(f"e{EVENTS}", SUBJECT, EVENTS, "ItemFileChanged", "upload", {"file_id": "f", "status": "UPLOADED"}))
+    rows.append(Row("f1", FILE, 1, "FileDescriptorChanged", "upload", {"status": "PENDING"}))
+    rows.append(Row("f2", FILE, 2, "FileDescriptorChanged", "upload", {"status": "UPLOADED"}))
+    commands = [Command(f"command {at}", "rename", "accepted", "OK") for at in range(1, EVENTS)]
+    commands += [Command("lost", "rename over HTTP", "unknown", "no answer"), Command("no", "rename", "refused", "why")]
+    again = [("e1", 1), ("e2", 2), ("e3", 3), ("e2", 2), ("e3", 3), ("e4", 4), ("e5", 5), ("e6", 6)]
+    view = View(first=1, cursor=EVENTS, seen=[Seen(at, f"e{at}", at) for at in range(2, EVENTS + 1)])
+    return Evidence(
+        commands=commands,
+        uploads=["f"],
+        rows=rows,
+        records={SUBJECT: again, FILE: [("f1", 1), ("f2", 2)]},
+        handled={row.event_id: 1 for row in rows},
+        fed={row.event_id: 1 for row in rows},
+        cursors={SUBJECT: EVENTS, FILE: 2},
+        data_keys={"o": 1},
+        views={"ada": {SUBJECT: view}},
+    )
+
+
+def seen(*cursors: int, gaps: tuple[tuple[int, int], ...] = ()) -> Evidence:
+    view = View(first=1, cursor=cursors[-1], seen=[Seen(at, f"e{at}", at) for at in cursors], told_gaps=list(gaps))
+    return replace(good(), views={"ada": {SUBJECT: view}})
+
+
+def without_row(event_id: str) -> Evidence:
+    return replace(good(), rows=[row for row in good().rows if row.event_id != event_id])
+
+
+def records(*versions: int) -> Evidence:
+    return replace(good(), records={**good().records, SUBJECT: [(f"e{at}", at) for at in versions]})
+
+
+PLANTED: list[tuple[str, Evidence]] = [
+    ("accepted commands are in the outbox once", without_row("e3")),
+    (
+        "accepted commands are in the outbox once",
+        replace(good(), rows=[*good().rows, Row("e7", SUBJECT, 7, "CanvasRenamed", "command 3", {})]),
+    ),
+    (
+        "accepted commands are in the outbox once",
+        replace(good(), rows=[*good().rows, Row("e7", SUBJECT, 7, "CanvasRenamed", "no", {})]),
+    ),
+    ("outbox rows are in Kafka", records(1, 2, 3, 5, 6)),
+    ("order of each key", records(1, 3, 2, 4, 5, 6)),
+    ("order of each key", records(1, 2, 4, 5, 6)),
+    ("each effect once", replace(good(), handled={**good().handled, "e2": 0})),
+    ("each effect once", replace(good(), handled={**good().handled, "e2": 2})),
+    ("each effect once", replace(good(), cursors={SUBJECT: EVENTS + 1, FILE: 2})),
+    ("each effect once", replace(good(), fed={**good().fed, "e2": 2})),
+    ("each effect once", replace(good(), data_keys={"o": 2})),
+    (
+        "each effect once",
+        replace(
+            good(),
+            rows=[*good().rows, replace(good().rows[EVENTS - 1], event_id="e7", version=7)],
+            handled={**good().handled, "e7": 1},
+            cursors={SUBJECT: 7, FILE: 2},
+        ),
+    ),
+    ("accepted files are whole", without_row("f2")),
+    ("subscribers saw each event once, in order", seen(2, 3, 5, 6)),
+    ("subscribers saw each event once, in order", seen(2, 3, 3, 4, 5, 6)),
+    ("subscribers saw each event once, in order", seen(2, 4, 3, 5, 6)),
+    ("subscribers saw each event once, in order", seen(2, 3, 4)),
+    ("subscribers saw each event once, in order", replace(good(), views={"ada": {SUBJECT: View()}})),
+    (
+        "subscribers saw each event once, in order",
+        replace(good(), rows=[replace(row, event_id="other") if row.event_id == "e3" else row for row in good().rows]),
+    ),
+    ("verify", replace(good(), differences=["canvas c: the events say …"])),
+    ("verify", replace(good(), parked=1)),
+]
+
+
+def test_a_good_run_passes() -> None:
+    assert {name: verdict.faults for name, verdict in judge(good()).items()} == {name: [] for name in CHECKS}
+
+
+@pytest.mark.parametrize(("check", "evidence"), PLANTED)
+def test_what_went_wrong_is_seen(check: str, evidence: Evidence) -> None:
+    assert CHECKS[check](evidence).faults
+
+
+def test_each_check_was_seen_to_fail() -> None:
+    assert {name for name, _ in PLANTED} == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        seen(2, 5, 6, gaps=((2, 4),)),
+        seen(2, 3, gaps=((3, 6),)),
+        seen(2, 3, 4, 5, 6, gaps=((6, 6),)),
+    ],
+)
+def test_a_gap_that_was_told_is_none(evidence: Evidence) -> None:
+    assert CHECKS["subscribers saw each event once, in order"](evidence).faults == []
+
+
+def test_a_seed_decides_all_choices() -> None:
+    assert faults_of(7, 20) == faults_of(7, 20)
+    assert faults_of(7, 20) != faults_of(8, 20)
+    assert [Choices(7, 1).action(3) for _ in range(9)] == [Choices(7, 1).action(3) for _ in range(9)]
+    assert [action(Choices(7, 1)) for action in [_ten] * 2] != [_ten(Choices(7, 2))] * 2
+
+
+def _ten(choices: Choices) -> list[str]:
+    return [choices.action(3) for _ in range(10)]
+
+
+def test_each_fault_comes_before_one_comes_again() -> None:
+    assert set(faults_of(1, len(FAULTS))) == set(FAULTS)
+
+
+def test_faults_are_spread_over_the_run() -> None:
+    assert [moment.accepted for moment in moments(1, 600, 5)] == [100, 200, 300, 400, 500]
+
+
+@pytest.mark.parametrize(("notes", "never"), [(0, "move note"), (NOTES, "place note")])
+def test_notes_are_moved_where_there_are_some_and_not_too_many(notes: int, never: str) -> None:
+    choices = Choices(1, 1)
+    assert never not in {choices.action(notes) for _ in range(200)}
