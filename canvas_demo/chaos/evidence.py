@@ -31,6 +31,8 @@ class Row:
     type: str
     correlation_id: str
     payload: Mapping[str, Any]
+    is_reaction: bool = False
+    """Another event led to it, not a command."""
 
 
 @dataclass
@@ -63,7 +65,8 @@ def read_rows(settings: Settings, organizations: Collection[str]) -> list[Row]:
     with _database(settings) as connection:
         for module in MODULES:
             query = sql.SQL(
-                "SELECT event_id::text, subject, aggregate_version, event_type, correlation_id, payload"
+                "SELECT event_id::text, subject, aggregate_version, event_type, correlation_id, payload,"
+                " causation_id <> correlation_id"
                 " FROM {} WHERE organization_id = ANY(%s) ORDER BY position"
             ).format(sql.Identifier(module, "outbox"))
             rows += [Row(*row) for row in connection.execute(query, [list(organizations)])]
@@ -100,9 +103,25 @@ def read_records(settings: Settings, rows: Sequence[Row]) -> dict[str, list[tupl
     return found
 
 
+def settled_rows(settings: Settings, organizations: Collection[str]) -> list[Row]:
+    """The events of the organisations, once all were handled and led to no further one, or time is up."""
+    end = time.monotonic() + SETTLES_WITHIN
+    rows = read_rows(settings, organizations)
+    while True:
+        await_handled(settings, rows)
+        before, rows = len(_of_subjects(rows)), read_rows(settings, organizations)
+        if len(_of_subjects(rows)) == before or time.monotonic() > end:
+            return rows
+
+
+def _of_subjects(rows: Sequence[Row]) -> list[str]:
+    """The events that notifications tells subscribers of."""
+    return [row.event_id for row in rows if row.subject.startswith(("canvas/", "file/"))]
+
+
 def await_handled(settings: Settings, rows: Sequence[Row]) -> None:
     """Wait until notifications has handled every event of a canvas or a file, or time is up."""
-    wanted = [row.event_id for row in rows if row.subject.startswith(("canvas/", "file/"))]
+    wanted = _of_subjects(rows)
     end = time.monotonic() + SETTLES_WITHIN
     while time.monotonic() < end:
         if len(
@@ -116,10 +135,8 @@ def read(
     settings: Settings, organizations: Sequence[str], commands: Sequence[Command], uploads: Sequence[str]
 ) -> Evidence:
     """Wait until all has been published and handled, and read it."""
-    rows = read_rows(settings, organizations)
+    rows = settled_rows(settings, organizations)
     records = read_records(settings, rows)
-    await_handled(settings, rows)
-    rows = read_rows(settings, organizations)
     ids = [row.event_id for row in rows]
     subjects = sorted({row.subject for row in rows})
     with _database(settings) as connection:

@@ -5,7 +5,6 @@ that the work stands still there until the fault has come.
 """
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from canvas_demo.chaos.plan import Fault
 from canvas_demo.kernel.migrate import SLOT
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import channel
+from canvas_demo.stack.errors import StackError
 
 CAUGHT_WITHIN = 60.0
 """Seconds within which somebody runs into a lock."""
-MIB = 1024 * 1024
+UPLOAD = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -110,20 +110,24 @@ async def slot(target: Target) -> str:
 
 
 async def disk(target: Target) -> str:
-    """Give the process of files no more space than a part of what is uploaded (setrlimit(2), RLIMIT_FSIZE)."""
-    name = target.named("files", "backend")
-    process = psutil.Process(target.components()[name]["pid"])
-    log = target.settings.home / "logs" / f"{name}.log"
-    room = log.stat().st_size + 4 * MIB
-    before = process.rlimit(resource.RLIMIT_FSIZE)
-    process.rlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    """Have no space where contents of files are kept: a tiny file system lies over their folder meanwhile."""
+    folder = target.settings.home / "files"
+    folder.mkdir(exist_ok=True)
+    await _privileged("mount", "-t", "tmpfs", "-o", "size=16k,mode=777", "tmpfs", str(folder))
     try:
-        answer = await target.api.upload(target.organization, room + 2 * MIB)
+        answer = await target.api.upload(target.organization, UPLOAD)
     finally:
-        process.rlimit(resource.RLIMIT_FSIZE, before)
+        await _privileged("umount", "--lazy", str(folder))
     if answer.is_success:
         raise RuntimeError(f"an upload larger than the space that is left was answered with {answer.status_code}")
-    return f"no space left for {name}: an upload was answered with {answer.status_code}"
+    return f"no space was left: an upload was answered with {answer.status_code}"
+
+
+async def _privileged(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    if process.returncode:
+        raise StackError(f"{command[0]} failed, which the fault `disk` needs: {said.decode().strip()}")
 
 
 DO: Mapping[Fault, Callable[[Target], Awaitable[str]]] = {

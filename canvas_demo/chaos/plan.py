@@ -1,5 +1,6 @@
-"""What a run does, as its seed decides: the faults in their order, and what each writer does next. No I/O."""
+"""What a run does, as its seed decides: the faults in their order, and what each writer does next."""
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ WEIGHTS: dict[Action, int] = {
 }
 NOTES = 10
 """Notes that a canvas gets at most: each command reads them all."""
+
+
+def possible() -> tuple[Fault, ...]:
+    """The faults that this user can make: only root can mount what `disk` needs."""
+    return tuple(fault for fault in FAULTS if fault != "disk" or os.geteuid() == 0)
 
 
 def faults_of(seed: int, count: int, among: Sequence[Fault] = tuple(FAULTS)) -> list[Fault]:

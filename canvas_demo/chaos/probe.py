@@ -65,6 +65,10 @@ class Probe:
             await asyncio.gather(*sends, return_exceptions=True)
         raise TimeoutError(f"no event reached a subscriber within {GIVES_UP_AFTER:.0f} s")
 
+    async def write(self) -> None:
+        """Write until cancelled, whoever sees it."""
+        await self._send([])
+
     async def _send(self, sent: list[str]) -> None:
         while True:
             correlation_id = str(uuid4())
