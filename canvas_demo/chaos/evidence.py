@@ -17,7 +17,7 @@ from canvas_demo.chaos.subscriber import View
 from canvas_demo.kernel.kafka import TOPIC_PREFIX
 from canvas_demo.kernel.settings import MODULES, Settings
 
-SETTLES_WITHIN = 240.0
+SETTLES_WITHIN = 600.0
 """Seconds within which all that was committed has been published and handled."""
 
 

@@ -26,7 +26,7 @@ from canvas_demo.kernel.rpc import CHANNEL_OPTIONS
 Outcome = Literal["accepted", "refused", "unknown"]
 
 ANSWERS_WITHIN = 10.0
-GIVES_UP_AFTER = 180.0
+GIVES_UP_AFTER = 600.0
 """Seconds after which a command that was never answered is given up."""
 AGAIN = {
     grpc.StatusCode.UNAVAILABLE,

@@ -14,7 +14,7 @@ from canvas_demo.chaos.subscriber import Subscriber
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 
 EVERY = 0.05
-GIVES_UP_AFTER = 180.0
+GIVES_UP_AFTER = 600.0
 
 
 class Probe:

@@ -23,7 +23,7 @@ from canvas_demo.serve import replay
 from canvas_demo.stack import channel
 from canvas_demo.stack.addresses import of_running
 
-CATCH_UP = 120.0
+CATCH_UP = 300.0
 """Seconds within which every subscriber has seen all that there is."""
 UPLOAD_EVERY = 2.0
 UPLOAD_SIZE = 200_000

@@ -138,6 +138,8 @@ def connect(settings: Settings) -> Component:
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
             "header.converter": "org.apache.kafka.connect.storage.StringConverter",
             "offset.flush.interval.ms": "1000",
+            # Kafka may take longer than a minute to start, where much else is going on.
+            "default.api.timeout.ms": "180000",
             # A worker that comes back takes its tasks at once.
             "scheduled.rebalance.max.delay.ms": "0",
             "plugin.discovery": "service_load",
