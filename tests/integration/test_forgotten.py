@@ -1,0 +1,64 @@
+"""What is left of an organisation once its keys are destroyed, on the real stack."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosedError
+
+from canvas_demo.kernel.keyring import REMEMBERED
+from canvas_demo.kernel.settings import MODULES
+from tests.integration import api
+from tests.integration.story import told
+from tests.integration.websocket_clients import Person, Socket, opened, until
+
+
+async def talk(socket: Socket) -> None:
+    """Say something again and again: a host remembers a key for some seconds."""
+    async with asyncio.timeout(6 * REMEMBERED):
+        while True:
+            await socket.say("one more")
+            await socket.frame()
+
+
+async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_every_table_can_be_written_anew(
+    stack: Any,
+) -> None:
+    async with told(stack) as story:
+        ada, mark = story.person, story.mark
+        organization_id = ada.user["organization_id"]
+        neighbour = api.newcomer(stack.env["WEB_URL"])
+        kept = neighbour.new_canvas("Kept")
+        wrong = ada.call("DELETE", "/api/organization/keys", params={"confirm": neighbour.user["organization_id"]})
+        assert api.fields_of(wrong) == ["confirm"]
+        ada.call("DELETE", "/api/organization/keys", 204, params={"confirm": organization_id})
+        keys = ada.call("GET", "/api/organization/keys", 200).json()
+        assert keys == {"keys": [], "destroyed": True}
+
+        # The API tells of it, and shows what is left.
+        def shown() -> str:
+            paths = ("/api/me", f"/api/canvases/{story.canvas_id}", "/api/canvases", f"/api/files/{story.file_id}")
+            return "".join(ada.call("GET", path, 200).text for path in paths)
+
+        left = await until(shown, lambda text: mark not in text)
+        assert left.count("destroyed-") >= 5, left
+        past = ada.call("GET", f"/api/canvases/{story.canvas_id}", 200, params={"version": 1}).json()
+        assert past["name"].startswith("destroyed-")
+        api.problem_of(ada.call("GET", f"/api/files/{story.file_id}/content"), 410)
+        api.problem_of(ada.call("POST", "/api/canvases", json={"name": "More"}), 410)
+        api.problem_of(ada.call("POST", "/api/organization/keys/rotate"), 410)
+        with api.anybody(stack.env["WEB_URL"]) as http:
+            for username in (f"{mark}-ada", ada.call("GET", "/api/me", 200).json()["username"]):
+                account = {"username": username, "password": api.PASSWORD}
+                api.problem_of(http.post("/api/login", json=account), 401)
+
+        # A text that can't be stored ends its own connection, and no other.
+        async with opened(stack.env["WS_URLS"][-1], Person("", neighbour.token, neighbour.user)) as other:
+            with pytest.raises(ConnectionClosedError):
+                await talk(story.socket)
+            assert (await other.subscribe(kept))["type"] == "subscribed"
+
+    for command in (("verify",), ("rebuild", *MODULES), ("verify",)):
+        await asyncio.to_thread(stack.cli, *command)
+    assert mark not in shown()
+    assert neighbour.canvas(kept)["name"] == "Kept"
