@@ -28,7 +28,8 @@ from canvas_demo.lab.records import Record
 NAME = "canvas-demo-lab-"
 SLOT = "canvas_demo_lab_"
 SECONDS = 90.0
-KEPT = ("database.", "connector.class", "tasks.max", "plugin.name", "publication.", "table.include.list", "snapshot.")
+KEPT: tuple[str, ...] = ("database.", "connector.class", "tasks.max", "plugin.name", "publication.")
+KEPT += ("table.include.list", "snapshot.", "message.prefix.")
 """Settings of the stack's own connector that the second one shares, by how they begin."""
 
 

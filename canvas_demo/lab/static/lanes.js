@@ -132,12 +132,12 @@ key ${of.key}`
     const boxes = of.records.map((each, at) => record(each, at === of.records.length - 1));
     const marks = of.groups.flatMap(({ group, committed }) => committed === null ? [] : [{ group, committed }]);
     const row = left > 0 ? [element("span", { class: "cd-older" }, [`${left} older`])] : [];
-    boxes.forEach((box, at) => {
-      const offset = of.records[at]?.offset ?? 0;
-      const here = marks.filter(({ committed }) => committed === offset);
-      if (here.length) row.push(element("span", { class: "cd-mark", title: `${here.map(({ group }) => group).join(", ")}: next` }, ["▸"]));
-      row.push(box);
-    });
+    const mark = (offset) => {
+      const here = marks.filter(({ committed }) => committed === offset).map(({ group }) => group);
+      return here.length ? [element("span", { class: "cd-mark", title: `next for ${here.join(", ")}` }, ["▸"])] : [];
+    };
+    boxes.forEach((box, at) => row.push(...mark(of.records[at]?.offset ?? -1), box));
+    row.push(...mark(of.next));
     row.push(element("span", { class: "cd-end" }, [`next ${of.next}`]));
     return element("section", { class: "cd-lane", "aria-label": `partition ${of.partition}` }, [
       element("h5", {}, [`partition ${of.partition}`]),

@@ -74,7 +74,7 @@ function render({ model, el }) {
   const table = element("table", { class: "cd-table cd-sides", role: "grid", "aria-label": model.get("title") }, [head, body]);
   const detail = element("div", { class: "cd-detail", "aria-live": "polite" });
   const show = () => {
-    const columns = ["field", ...model.get("sides"), "what became of it"];
+    const columns = ["field", "what became of it", ...model.get("sides")];
     head.replaceChildren(element("tr", {}, columns.map((name) => element("th", { scope: "col" }, [name]))));
     const line = (field2, at) => pressable(
       element(
@@ -82,8 +82,8 @@ function render({ model, el }) {
         { "data-key": field2.name, "aria-selected": String(field2.name === chosen), tabindex: at ? -1 : 0 },
         [
           element("th", { scope: "row" }, [field2.name]),
-          ...field2.short.map((text) => element("td", text ? {} : { class: "cd-absent" }, [text || "–"])),
-          element("td", { class: "cd-became" }, [field2.became])
+          element("td", { class: "cd-became" }, [field2.became]),
+          ...field2.short.map((text) => element("td", text ? {} : { class: "cd-absent" }, [text || "–"]))
         ]
       ),
       () => {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -100,7 +101,13 @@ def envelopes(of: RawCdc) -> Source:
 def _envelope_row(envelope: dict[str, Any]) -> Row:
     source, after = envelope.get("source", {}), envelope.get("after") or {}
     table = f"{source.get('schema')}.{source.get('table')}"
-    cells = [source.get("ts_ms", ""), source.get("lsn", ""), source.get("txId", ""), envelope.get("op", ""), table]
+    cells = [
+        _clock(_time(envelope.get("ts_ms"))),
+        _lsn(source.get("lsn")),
+        source.get("txId", ""),
+        envelope.get("op", ""),
+        table,
+    ]
     return Row(
         event_id=str(after.get("event_id", "")),
         key=str(after.get("aggregate_id", "")),
@@ -152,6 +159,15 @@ def _further(records: list[KafkaRecord], row: Callable[[KafkaRecord], Row]) -> S
         return [row(record) for record in come]
 
     return more
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _lsn(number: int | None) -> str:
+    """As PostgreSQL writes it: two halves of 32 bits, in hexadecimal (pg_lsn)."""
+    return "" if number is None else f"{number >> 32:X}/{number & 0xFFFFFFFF:X}"
 
 
 def _clock(at: Any) -> str:

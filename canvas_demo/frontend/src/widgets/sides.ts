@@ -23,7 +23,7 @@ function render({ model, el }: RenderContext<State>): () => void {
   const detail = element("div", { class: "cd-detail", "aria-live": "polite" });
 
   const show = (): void => {
-    const columns = ["field", ...model.get("sides"), "what became of it"];
+    const columns = ["field", "what became of it", ...model.get("sides")];
     head.replaceChildren(element("tr", {}, columns.map((name) => element("th", { scope: "col" }, [name]))));
     const line = (field: Field, at: number): HTMLElement =>
       pressable(
@@ -32,8 +32,8 @@ function render({ model, el }: RenderContext<State>): () => void {
           { "data-key": field.name, "aria-selected": String(field.name === chosen), tabindex: at ? -1 : 0 },
           [
             element("th", { scope: "row" }, [field.name]),
-            ...field.short.map((text) => element("td", text ? {} : { class: "cd-absent" }, [text || "–"])),
             element("td", { class: "cd-became" }, [field.became]),
+            ...field.short.map((text) => element("td", text ? {} : { class: "cd-absent" }, [text || "–"])),
           ],
         ),
         () => {
