@@ -51,7 +51,7 @@ async def measure(environment: dict[str, Any], subscribers: int, events: int, ra
             await _paced(rename, WARM_UP + events, rate)
             committed = await asyncio.to_thread(commits, environment["DATABASE_URL"], canvas)
             arrived = await _arrivals(clients, set(committed))
-            size = max(len(text) for _, text in clients[0].texts())
+            size = max(len(text) for _, text in clients[0].texts)
     counted = list(committed)[-events:]
     delays = np.array([[of[id_] - committed[id_] for of in arrived] for id_ in counted])
     return {
@@ -75,7 +75,7 @@ async def _subscribe(clients: list[Client], canvas: str) -> None:
     for client in clients:
         client.say(json.dumps({"type": "subscribe", "subject": f"canvas/{canvas}"}))
     end = time.monotonic() + DEADLINE
-    while waiting := [each for each in clients if not any(b'"subscribed"' in data for _, data in each.chunks)]:
+    while waiting := [each for each in clients if not any(b'"subscribed"' in text for _, text in each.texts)]:
         if time.monotonic() > end:
             raise TimeoutError(f"{len(waiting)} of {len(clients)} subscriptions were not answered")
         await asyncio.sleep(0.05)
@@ -83,19 +83,26 @@ async def _subscribe(clients: list[Client], canvas: str) -> None:
 
 async def _arrivals(clients: list[Client], expected: set[str]) -> list[dict[str, float]]:
     """For each client: event id → when its frame came. Raises TimeoutError."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        arrived = [_frames(client) for client in clients]
-        missing = sum(len(expected - of.keys()) for of in arrived)
-        if not missing:
-            return arrived
-        if time.monotonic() > end:
-            raise TimeoutError(f"{missing} frames did not arrive")
+    await _until_all_have(clients, 2 + len(expected), "frames")  # a welcome and the answer to subscribing besides
+    arrived = [_frames(client) for client in clients]
+    if missing := sum(len(expected - of.keys()) for of in arrived):
+        raise TimeoutError(f"{missing} frames did not arrive")
+    return arrived
+
+
+async def _until_all_have(clients: list[Client], texts: int, what: str) -> None:
+    """Wait while something comes. Raises TimeoutError."""
+    seen, since = 0, time.monotonic()
+    while (have := sum(min(len(client.texts), texts) for client in clients)) < texts * len(clients):
+        if have > seen:
+            seen, since = have, time.monotonic()
+        elif time.monotonic() - since > DEADLINE:
+            raise TimeoutError(f"{texts * len(clients) - have} {what} did not arrive")
         await asyncio.sleep(0.2)
 
 
 def _frames(client: Client) -> dict[str, float]:
-    frames = ((at, json.loads(text)) for at, text in client.texts())
+    frames = ((at, json.loads(text)) for at, text in client.texts)
     return {frame["event"]["id"]: at for at, frame in frames if frame["type"] == "event"}
 
 
@@ -112,9 +119,5 @@ async def _peer(hosts: int, subscribers: int, events: int, rate: float, size: in
                     each.say(text)
 
             await _paced(send, WARM_UP + events, rate)
-            end = time.monotonic() + DEADLINE
-            while any(len(list(each.texts())) < WARM_UP + events for each in clients):
-                if time.monotonic() > end:
-                    raise TimeoutError("the peer's frames did not arrive")
-                await asyncio.sleep(0.2)
-            return [at - json.loads(text)["sent"] for each in clients for at, text in list(each.texts())[WARM_UP:]]
+            await _until_all_have(clients, WARM_UP + events, "frames of the peer")
+            return [at - json.loads(text)["sent"] for each in clients for at, text in each.texts[WARM_UP:]]

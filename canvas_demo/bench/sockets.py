@@ -58,7 +58,7 @@ async def measure(settings: Settings, number: int) -> dict[str, dict[str, float]
         stub: Any = pb_grpc.WebSocketsStub(channels.at(grpc_address))
 
         def to_all(clients: Sequence[Client]) -> Send:
-            ids = [json.loads(next(client.texts())[1])["connection_id"] for client in clients]
+            ids = [json.loads(client.texts[0][1])["connection_id"] for client in clients]
 
             async def send(text: str) -> None:
                 answer = await stub.Send(pb.SendRequest(connection_ids=ids, text=text))
@@ -122,15 +122,15 @@ async def _measure(
 async def _reach(send: Send, clients: Sequence[Client]) -> float:
     """Seconds from sending a text until the last client has it."""
     for client in clients:
-        client.chunks.clear()
+        client.texts.clear()
     began = time.time()
     await send("x" * SIZE)
     end = time.monotonic() + DEADLINE
-    while any(client.received < SIZE for client in clients):
+    while not all(client.texts for client in clients):
         if time.monotonic() > end:
             raise TimeoutError("a text did not reach all")
         await asyncio.sleep(0.001)
-    return max(client.chunks[-1][0] for client in clients) - began
+    return max(client.texts[-1][0] for client in clients) - began
 
 
 def _seconds(process: psutil.Process) -> float:
