@@ -76,6 +76,11 @@ test: lint prepare $(FRONTEND)/node_modules/.package-lock.json ## Check everythi
 apart: prepare ## Run the tests that ask the shared stack with each module in processes of its own
 	CANVAS_DEMO_TEST_SPLIT=1 $(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
+.PHONY: course
+course: prepare ## Run all notebooks, and make the course as HTML, in artifacts/course
+	@$(BIN)/python -m canvas_demo.course run
+	@$(BIN)/python -m canvas_demo.course pages
+
 .PHONY: contents
 contents: setup ## Write the course's table of contents, and the links between its notebooks
 	@$(BIN)/python -m canvas_demo.course contents

@@ -10,6 +10,7 @@ import typer
 from canvas_demo.course import contents as table
 from canvas_demo.course.committing import committed
 from canvas_demo.course.notebooks import ROOT, Notebook, all_notebooks
+from canvas_demo.course.pages import write_pages
 from canvas_demo.course.running import Outcome, as_json, run_all, run_here, shared_stack, table_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -39,6 +40,12 @@ def contents() -> None:
     """Write notebooks/README.md, and each notebook's links to its neighbours."""
     for path in table.write():
         print(path.relative_to(ROOT))
+
+
+@app.command()
+def pages(target: Target = ARTIFACTS / "notebooks", pages: Path = ARTIFACTS / "course") -> None:
+    """Make the HTML of the course from the executed notebooks."""
+    print(f"The course: {write_pages(all_notebooks(), target, pages)}")
 
 
 @app.command()

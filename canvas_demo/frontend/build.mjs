@@ -1,15 +1,12 @@
-// Makes the notebooks' widgets: one ECMAScript module a view, and their style, into the folder named (else lab/static).
+// Makes the notebooks' widgets, one ECMAScript module a view, and their style, and the script of the course's pages: into
+// the folder named, else where each is used.
 import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
 const here = new URL(".", import.meta.url).pathname;
 const views = `${here}src/widgets/`;
 const parts = new Set(["dom.ts", "model.ts", "states.ts"]); // what views share; each view has it in itself
-await build({
-  entryPoints: readdirSync(views)
-    .filter((file) => !parts.has(file) && !file.endsWith(".test.ts"))
-    .map((file) => views + file),
-  outdir: process.argv[2] ?? `${here}../lab/static`,
+const common = {
   bundle: true,
   format: "esm",
   target: "es2023",
@@ -19,4 +16,16 @@ await build({
     css: "/* Generated from canvas_demo/frontend by `npm run build`; do not edit. */",
   },
   logLevel: "warning",
+};
+await build({
+  ...common,
+  entryPoints: readdirSync(views)
+    .filter((file) => !parts.has(file) && !file.endsWith(".test.ts"))
+    .map((file) => views + file),
+  outdir: process.argv[2] ?? `${here}../lab/static`,
+});
+await build({
+  ...common,
+  entryPoints: [`${here}src/course/course.ts`],
+  outdir: process.argv[2] ?? `${here}../course/static`,
 });
