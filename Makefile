@@ -48,7 +48,9 @@ lab: prepare ## Start the stack and open JupyterLab on the notebooks; LAB_ARGS=-
 	trap 'test -z "$$started" || $(CURDIR)/$(BIN)/canvas-demo down' EXIT; \
 	trap : INT; \
 	test "$$(id -u)" != 0 || root=--allow-root; \
-	cd notebooks && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab $$root $(LAB_ARGS) 00-start-here.ipynb
+	export PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter"; \
+	jupyter lab workspaces import jupyter/course.jupyterlab-workspace >/dev/null; \
+	cd notebooks && jupyter lab $$root --LabApp.default_url=/lab/workspaces/course/tree/00-start-here.ipynb $(LAB_ARGS)
 
 .PHONY: up down
 up: prepare ## Start the stack and leave it running
@@ -81,6 +83,10 @@ course: prepare ## Run all notebooks, and make the course as HTML, in artifacts/
 	@$(BIN)/python -m canvas_demo.course run
 	@$(BIN)/python -m canvas_demo.course pages
 
+.PHONY: binder-check
+binder-check: ## As root: build and start as Binder does, as a fresh user, without a network at start; say what it takes
+	binder/check
+
 .PHONY: contents
 contents: setup ## Write the course's table of contents, and the links between its notebooks
 	@$(BIN)/python -m canvas_demo.course contents
@@ -103,6 +109,10 @@ accept-events: setup ## Accept new events and fields: from then on they may not 
 lock: setup ## Choose the newest versions that pyproject.toml allows, and write them down with their hashes
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
 		--extra lab --extra bench --extra dev pyproject.toml --output-file requirements.lock
+	sed -n 's/ *\\$$//; /^[a-z0-9._-]*\(\[.*\]\)*==/p' requirements.lock > build-constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--constraint build-constraints.txt --extra lab pyproject.toml binder/build.in --output-file binder/requirements.lock
+	rm build-constraints.txt
 
 .PHONY: clean
 clean: ## Remove what was made here: environment, caches, artifacts

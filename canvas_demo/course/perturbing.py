@@ -25,7 +25,8 @@ def other(value: Any) -> Any:
 
 
 def _of_mapping(value: Mapping[Any, Any]) -> list[Any]:
-    return [type(value)({key: other(each) for key, each in value.items()}), type(value)()]  # type: ignore[call-arg]
+    changed = {key: other(each) for key, each in value.items()}
+    return [type(value)(each) for each in (changed, {}, {**value, "another": "another"})]  # type: ignore[call-arg]
 
 
 def _of_collection(value: Any) -> list[Any]:
@@ -34,11 +35,12 @@ def _of_collection(value: Any) -> list[Any]:
 
 
 def _of_series(value: pd.Series) -> list[Any]:
-    return [value.map(other), value.iloc[:0]]
+    return [value.map(other), value.iloc[:0], pd.concat([value, pd.Series(["another"])])]
 
 
 def _of_frame(value: pd.DataFrame) -> list[Any]:
-    return [value.map(other), value.iloc[:0]]
+    row = pd.DataFrame([dict.fromkeys([*value.columns, "another"], "another")], dtype=object)
+    return [value.map(other), value.iloc[:0], pd.concat([value.astype(object), row], ignore_index=True)]
 
 
 _KINDS: tuple[tuple[Any, Callable[[Any], list[Any]]], ...] = (

@@ -1,5 +1,5 @@
-// Makes the notebooks' widgets, one ECMAScript module a view, and their style, and the script of the course's pages: into
-// the folder named, else where each is used.
+// Makes the notebooks' widgets, one ECMAScript module a view, and their style, into the folder named first (else
+// lab/static), and the script of the course's pages into the one named second (else course/static).
 import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -27,5 +27,5 @@ await build({
 await build({
   ...common,
   entryPoints: [`${here}src/course/course.ts`],
-  outdir: process.argv[2] ?? `${here}../course/static`,
+  outdir: process.argv[3] ?? `${here}../course/static`,
 });

@@ -4,8 +4,24 @@ It speaks to the stack as anybody could: HTTP, websockets, SQL, Kafka, Connect's
 none of the modules' code.
 """
 
-from canvas_demo.lab.checks import NotYet, Unmet, assert_no_background_errors, expect, expect_none, until
+from canvas_demo.lab.api import ApiError
+from canvas_demo.lab.checks import NotYet, Unmet, assert_no_background_errors, expect, expect_none, refused, until
+from canvas_demo.lab.commands import check_imports
 from canvas_demo.lab.connection import connect
+from canvas_demo.lab.grpc import CallRefused
 from canvas_demo.lab.session import Lab
 
-__all__ = ["Lab", "NotYet", "Unmet", "assert_no_background_errors", "connect", "expect", "expect_none", "until"]
+__all__ = [
+    "ApiError",
+    "CallRefused",
+    "Lab",
+    "NotYet",
+    "Unmet",
+    "assert_no_background_errors",
+    "check_imports",
+    "connect",
+    "expect",
+    "expect_none",
+    "refused",
+    "until",
+]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 T = TypeVar("T")
+Refusal = TypeVar("Refusal", bound=Exception)
 
 
 class Unmet(AssertionError):
@@ -33,6 +34,15 @@ def expect(holds: object, claim: str, **seen: object) -> None:
     if not _all_true(holds):
         raise Unmet("\n".join([f"✗ {claim}", *(f"{name}:\n{_shown(value)}" for name, value in seen.items())]))
     print(f"✓ {claim}")
+
+
+def refused(call: Callable[[], object], kind: type[Refusal]) -> Refusal:
+    """The error of this kind with which a call was refused. Raises `Unmet` where it was not."""
+    try:
+        answer = call()
+    except kind as error:
+        return error
+    raise Unmet(f"✗ it was not refused; it answered:\n{_shown(answer)}")
 
 
 def until(look: Callable[[], T], claim: str = "it is there", timeout: float = 15.0, every: float = 0.02) -> T:

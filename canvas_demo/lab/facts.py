@@ -8,6 +8,7 @@ import psutil
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.lab.api import Person
 from canvas_demo.lab.clients import Clients
+from canvas_demo.lab.commands import Ran, run_command
 from canvas_demo.lab.database import QUERIES
 from canvas_demo.lab.records import Text
 from canvas_demo.lab.slots import slots_of
@@ -67,6 +68,10 @@ class Facts(Clients):
         """The last lines that a component has written. Raises FileNotFoundError for one that wrote none."""
         path = self._home / "logs" / f"{component}.log"
         return Text("\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
+
+    def command(self, *arguments: str) -> Ran:
+        """What ``canvas-demo ARGUMENT…`` prints for this stack, and its exit code."""
+        return run_command(self._home, *arguments)
 
     # --- events --------------------------------------------------------------------------------------------
 

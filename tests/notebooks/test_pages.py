@@ -39,9 +39,7 @@ def shown(notebook: Notebook, executed: Path) -> Path:
     return PAGES / f"{notebook.name}.html"
 
 
-def test_a_page_shows_every_widget_from_its_saved_state(
-    notebook: Notebook, shown: Path, page: Page
-) -> None:
+def test_a_page_shows_every_widget_from_its_saved_state(notebook: Notebook, shown: Path, page: Page) -> None:
     page.goto(shown.as_uri())
     page.wait_for_selector("html[data-widgets=shown]", state="attached")
     outputs = [output for cell in notebook.content.cells for output in cell.get("outputs", [])]

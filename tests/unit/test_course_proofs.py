@@ -52,6 +52,10 @@ def run(source: str, proofs: Proofs, **more: Any) -> None:
         "[len(events) == 2, count < 4]",
         "len(frame) == 2",
         "frame.empty is False",
+        "len(frame.iloc[:0]) == 0",
+        'frame["lag"].iloc[:0].empty',
+        "len(record) == 2",
+        "len(frame.iloc[:0, :0]) == 0",
         'any(event["id"] == "e2" for event in events)',
     ],
 )

@@ -31,6 +31,20 @@ async def test_sign_in_answers_a_token_and_sets_it_as_a_cookie(gateway: Gateway)
     assert (await gateway.http.get("/api/me")).json()["username"] == "admin"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [("/user/ada/canvas-demo", "/user/ada/canvas-demo/"), ("", "/"), ("/a; Domain=example.org", "/"), ("//", "/")],
+)
+async def test_behind_a_proxy_that_puts_us_in_a_folder_the_cookie_is_of_that_folder(
+    prefix: str, path: str, gateway: Gateway
+) -> None:
+    sign_in = {"username": "admin", "password": "changeme"}
+    answer = await gateway.http.post("/api/login", json=sign_in, headers={"X-Forwarded-Prefix": prefix})
+    parts = {part.strip() for part in answer.headers["set-cookie"].split(";")}
+    assert f"Path={path}" in parts
+    assert not any(part.lower().startswith("domain") for part in parts)
+
+
 async def test_signing_out_clears_the_cookie(gateway: Gateway) -> None:
     await gateway.http.post("/api/login", json={"username": "admin", "password": "changeme"})
     assert (await gateway.http.post("/api/logout")).status_code == 204

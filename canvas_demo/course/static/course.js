@@ -6,41 +6,47 @@ var VIEW = "application/vnd.jupyter.widget-view+json";
 function scripts(kind) {
   return [...document.querySelectorAll(`script[type="${kind}"]`)];
 }
-function modelOf(state) {
-  const values = { ...state };
-  const listeners = /* @__PURE__ */ new Map();
-  const model = {
-    get: (name) => values[name],
-    set: (name, value) => {
-      values[name] = value;
-      for (const callback of listeners.get(`change:${name}`) ?? []) callback();
-    },
-    save_changes: () => void 0,
-    on: (event, callback) => {
-      listeners.set(event, (listeners.get(event) ?? /* @__PURE__ */ new Set()).add(callback));
-    },
-    off: (event, callback) => void listeners.get(event)?.delete(callback),
-    send: () => void 0
-  };
-  return model;
+function modelsOf(saved2) {
+  const models2 = /* @__PURE__ */ new Map();
+  const widget_manager = { get_model: async (id) => models2.get(id) };
+  for (const [id, { state }] of Object.entries(saved2)) {
+    const values = { ...state };
+    const listeners = /* @__PURE__ */ new Map();
+    models2.set(id, {
+      get: (name) => values[name],
+      set: (name, value) => {
+        values[name] = value;
+        for (const callback of listeners.get(`change:${name}`) ?? []) callback();
+      },
+      save_changes: () => void 0,
+      on: (event, callback) => {
+        listeners.set(event, (listeners.get(event) ?? /* @__PURE__ */ new Set()).add(callback));
+      },
+      off: (event, callback) => void listeners.get(event)?.delete(callback),
+      send: () => void 0,
+      widget_manager
+    });
+  }
+  return models2;
 }
-async function show(script, models2) {
+async function show(script) {
   const { model_id } = JSON.parse(script.textContent ?? "{}");
-  const saved = models2[model_id];
-  if (!saved?.state._esm) return;
-  const url = URL.createObjectURL(new Blob([saved.state._esm], { type: "text/javascript" }));
+  const [state, model] = [saved[model_id]?.state, models.get(model_id)];
+  if (!state?._esm || !model) return;
+  const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
   const module = await import(url);
   URL.revokeObjectURL(url);
   const view = typeof module.default === "function" ? await module.default() : module.default;
   const style = document.createElement("style");
-  style.textContent = saved.state._css ?? "";
+  style.textContent = state._css ?? "";
   const el = document.createElement("div");
   script.replaceWith(style, el);
-  await view.render({ model: modelOf(saved.state), el });
+  await view.render({ model, el });
 }
-var models = Object.assign(
+var saved = Object.assign(
   {},
   ...scripts(STATE).map((script) => JSON.parse(script.textContent ?? "{}").state)
 );
-await Promise.all(scripts(VIEW).map((script) => show(script, models)));
+var models = modelsOf(saved);
+await Promise.all(scripts(VIEW).map(show));
 document.documentElement.dataset["widgets"] = "shown";

@@ -17,45 +17,51 @@ function scripts(kind: string): HTMLScriptElement[] {
   return [...document.querySelectorAll<HTMLScriptElement>(`script[type="${kind}"]`)];
 }
 
-/** A model that nobody answers: its values are those that were saved, and those that its view sets. */
-function modelOf(state: Record<string, unknown>): Model<Record<string, unknown>> {
-  const values = { ...state };
-  const listeners = new Map<string, Set<() => void>>();
-  const model = {
-    get: (name: string) => values[name],
-    set: (name: string, value: unknown) => {
-      values[name] = value;
-      for (const callback of listeners.get(`change:${name}`) ?? []) callback();
-    },
-    save_changes: () => undefined,
-    on: (event: string, callback: () => void) => {
-      listeners.set(event, (listeners.get(event) ?? new Set()).add(callback));
-    },
-    off: (event: string, callback: () => void) => void listeners.get(event)?.delete(callback),
-    send: () => undefined,
-  };
-  return model;
+/** The page's models: their values are those that were saved, and those that a view sets. Nobody answers them. */
+function modelsOf(saved: Record<string, Saved>): Map<string, Model<Record<string, unknown>>> {
+  const models = new Map<string, Model<Record<string, unknown>>>();
+  const widget_manager = { get_model: async (id: string) => models.get(id) };
+  for (const [id, { state }] of Object.entries(saved)) {
+    const values = { ...state };
+    const listeners = new Map<string, Set<() => void>>();
+    models.set(id, {
+      get: (name: string) => values[name],
+      set: (name: string, value: unknown) => {
+        values[name] = value;
+        for (const callback of listeners.get(`change:${name}`) ?? []) callback();
+      },
+      save_changes: () => undefined,
+      on: (event: string, callback: () => void) => {
+        listeners.set(event, (listeners.get(event) ?? new Set<() => void>()).add(callback));
+      },
+      off: (event: string, callback: () => void) => void listeners.get(event)?.delete(callback),
+      send: () => undefined,
+      widget_manager,
+    });
+  }
+  return models;
 }
 
 /** Show one widget where its script stands; the text that the notebook holds stays where that can't be. */
-async function show(script: HTMLScriptElement, models: Record<string, Saved>): Promise<void> {
+async function show(script: HTMLScriptElement): Promise<void> {
   const { model_id } = JSON.parse(script.textContent ?? "{}") as { model_id: string };
-  const saved = models[model_id];
-  if (!saved?.state._esm) return;
-  const url = URL.createObjectURL(new Blob([saved.state._esm], { type: "text/javascript" }));
+  const [state, model] = [saved[model_id]?.state, models.get(model_id)];
+  if (!state?._esm || !model) return;
+  const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
   const module = (await import(url)) as { default: View | (() => View | Promise<View>) };
   URL.revokeObjectURL(url);
   const view = typeof module.default === "function" ? await module.default() : module.default;
   const style = document.createElement("style");
-  style.textContent = saved.state._css ?? "";
+  style.textContent = state._css ?? "";
   const el = document.createElement("div");
   script.replaceWith(style, el);
-  await view.render({ model: modelOf(saved.state), el });
+  await view.render({ model, el });
 }
 
-const models = Object.assign(
+const saved = Object.assign(
   {},
   ...scripts(STATE).map((script) => (JSON.parse(script.textContent ?? "{}") as { state: object }).state),
 ) as Record<string, Saved>;
-await Promise.all(scripts(VIEW).map((script) => show(script, models)));
+const models = modelsOf(saved);
+await Promise.all(scripts(VIEW).map(show));
 document.documentElement.dataset["widgets"] = "shown";
