@@ -14,6 +14,8 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure.")
 app.add_typer(bench, name="bench")
+parked = typer.Typer(no_args_is_help=True, help="See to records that consumers could not handle.")
+app.add_typer(parked, name="parked")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The component; `status` lists them.")]
@@ -194,6 +196,52 @@ def _faults(among: list[str] | None) -> Any:  # noqa: ANN401  (its type would ha
     if unknown := sorted(set(among or ()) - set(FAULTS)):
         raise StackError(f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}.")
     return tuple(fault for fault in FAULTS if fault in among) if among else possible()
+
+
+Parked = Annotated[str, typer.Argument(metavar="NAME", help="As `parked list` names it: MODULE/NUMBER.")]
+
+
+@parked.command("list")
+def parked_list(
+    modules: Annotated[list[str] | None, typer.Argument(help="Of which modules; of all when left out.")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """List what is parked, with the reasons."""
+    from canvas_demo.stack.parked import print_parked
+
+    print_parked(modules or [], as_json=json)
+
+
+@parked.command("show")
+def parked_show(name: Parked, *, json: AsJson = False) -> None:
+    """Print all of a record that is parked."""
+    from canvas_demo.stack.parked import print_one
+
+    print_one(name, as_json=json)
+
+
+@parked.command("retry")
+def parked_retry(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="As `parked list` names them.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All that are first of their key.")] = False,
+) -> None:
+    """Have the consumer try once more; when that succeeds, those behind it follow in order."""
+    from canvas_demo.stack.errors import StackError
+    from canvas_demo.stack.parked import retry
+
+    if not names and not every:
+        raise StackError("Say which, or --all.")
+    retry(names or [], every=every)
+
+
+@parked.command("drop")
+def parked_drop(name: Parked, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Discard a record for good; those behind it go on."""
+    from canvas_demo.stack.parked import drop
+
+    drop(name, sure=yes)
 
 
 @bench.command("latency")

@@ -19,6 +19,7 @@ from canvas_demo.kernel.aggregate import Aggregate
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.kafka import ensure_topics
 from canvas_demo.kernel.logs import configure_logs
+from canvas_demo.kernel.metrics import exposition
 from canvas_demo.kernel.migrate import migrate
 from canvas_demo.kernel.module import Module, run_module
 from canvas_demo.kernel.replay import Replayed
@@ -67,7 +68,7 @@ def rotate_signing_key(settings: Settings) -> str:
 
 def run(settings: Settings, names: Sequence[str]) -> None:
     """Serve ``names`` (modules, and ``gateway``) until SIGTERM or SIGINT."""
-    configure_logs(settings.log_level)
+    configure_logs(settings)
     asyncio.run(_serve(settings, names))
 
 
@@ -87,14 +88,31 @@ async def _serve(settings: Settings, names: Sequence[str]) -> None:
             from canvas_demo.gateway.app import run_gateway  # noqa: PLC0415  (FastAPI is slow to import)
 
             app = await running.enter_async_context(run_gateway(settings))
-            app.router.routes[:0] = routes
-            await running.enter_async_context(_web_server(settings, app))
-        elif routes:
-            routes.append(Route("/api/health", _health))
-            await running.enter_async_context(_web_server(settings, Starlette(routes=routes)))
+            app.router.routes[:0] = [*routes, METRICS]
+            await running.enter_async_context(_web_server(settings, app, (settings.host, settings.port_web)))
+        elif address := _web_address(settings, bool(routes)):
+            own = Starlette(routes=[*routes, METRICS, Route("/api/health", _health)])
+            await running.enter_async_context(_web_server(settings, own, address))
         log.info("serving", modules=list(names))
         await stop.wait()
         log.info("stopping", modules=list(names))
+
+
+def _web_address(settings: Settings, has_routes: bool) -> tuple[str, int] | None:  # noqa: FBT001  (a fact)
+    """Where a process without the gateway answers HTTP: what its modules serve on the web port, else metrics alone."""
+    if has_routes:
+        return settings.host, settings.port_web
+    host, _, port = settings.metrics_listen.rpartition(":")
+    return (host, int(port)) if port else None
+
+
+async def _metrics(request: Request) -> Response:  # noqa: ARG001  (Starlette's signature)
+    """The process's metrics, as Prometheus reads them."""
+    content, media_type = await exposition()
+    return Response(content, media_type=media_type)
+
+
+METRICS = Route("/metrics", _metrics)
 
 
 async def _health(request: Request) -> Response:  # noqa: ARG001  (Starlette's signature)
@@ -119,7 +137,11 @@ class _WebServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _web_server(settings: Settings, app: Any) -> AsyncIterator[None]:  # noqa: ANN401  (any ASGI application)
+async def _web_server(
+    settings: Settings,
+    app: Any,  # noqa: ANN401  (any ASGI application)
+    address: tuple[str, int],
+) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
         ws="canvas_demo.modules.websockets.protocol:WireProtocol",
@@ -135,7 +157,7 @@ async def _web_server(settings: Settings, app: Any) -> AsyncIterator[None]:  # n
         timeout_graceful_shutdown=5,
     )
     server = _WebServer(config)
-    with socket.create_server((settings.host, settings.port_web), backlog=2048) as listener:
+    with socket.create_server(address, backlog=2048) as listener:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]))
             await server.listening.wait()

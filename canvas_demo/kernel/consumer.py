@@ -1,40 +1,42 @@
 """The consumer: Kafka record → one transaction → offset.
 
-The transaction holds the inbox row, the reaction's writes and its own outbox rows, and the offset is
-committed after it: a record that comes twice has one effect.
+A thread waits for Kafka; what is done about records happens on the event loop (`inbox`, `retrier`).
+Offsets are committed once a batch is handled, parked ones included: a record that comes twice has one
+effect.
 
-A batch of records shares a transaction; where one of them fails, the batch is rolled back and its
-records are handled one by one, so that a failure costs only itself. A record that fails is tried
-again, with backoff, before anything after it.
+The first records of a partition, up to a batch of those that were there when it was assigned, may be
+the ones that ended the process that had them before. Each of them is taken in alone.
 """
 
 import asyncio
-import random
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import structlog
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from canvas_demo.kernel.database import Connection, Pool
-from canvas_demo.kernel.kafka import Delivered, topic_of
-from canvas_demo.kernel.outbox import QUERIES
+from canvas_demo.kernel.database import Pool
+from canvas_demo.kernel.inbox import Inbox, Reaction, Reactions, Stopping
+from canvas_demo.kernel.kafka import Record, topic_of
+from canvas_demo.kernel.metrics import CONSUMED, CONSUMER_LAG
+from canvas_demo.kernel.retrier import Retrier
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.kernel.trace import set_trace
+
+__all__ = ["Consumer", "Reaction", "Reactions"]
 
 log = structlog.get_logger(__name__)
-
-Reaction = Callable[[Connection, Delivered], Awaitable[None]]
-Reactions = Mapping[tuple[str, str], Reaction]
-"""(aggregate type, event type or ``*``) → what is done about it, on the transaction given."""
 
 BATCH = 500
 WAKE_AT_LEAST = 0.5
 """Seconds that a poll may block: how long a stop can go unnoticed."""
-FIRST_RETRY, LAST_RETRY = 0.1, 10.0
+ASKING = 3.0
+"""Seconds that Kafka, and the consumer, may take to say how far it is."""
+
+Partition = tuple[str, int]
 
 
 class Consumer:
@@ -42,9 +44,15 @@ class Consumer:
 
     def __init__(self, settings: Settings, module: str, pool: Pool, reactions: Reactions) -> None:
         self._name = module
-        self._pool = pool
-        self._reactions = reactions
+        self._types = sorted({aggregate_type for aggregate_type, _ in reactions})
         self._stopping = threading.Event()
+        self._told_to_stop = asyncio.Event()
+        self._inbox = Inbox(settings, module, pool, reactions, self._told_to_stop)
+        self._retrier = Retrier(settings, module, pool, self._inbox, self._told_to_stop)
+        self._assigned: set[Partition] = set()
+        self._handled: dict[Partition, int] = {}
+        self._suspects: dict[Partition, int] = {}
+        self._asked: deque[asyncio.Future[int]] = deque()
         self._kafka = KafkaConsumer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -55,6 +63,10 @@ class Consumer:
                 "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "topic.metadata.refresh.interval.ms": 10_000,
+                "session.timeout.ms": int(settings.consumer_session * 1000),
+                "heartbeat.interval.ms": int(settings.consumer_session * 1000 / 4),
+                "max.poll.interval.ms": int(max(settings.consumer_poll_interval, settings.consumer_session) * 1000),
+                "on_commit": self._on_commit,
                 "log_level": 3,
             }
         )
@@ -66,81 +78,148 @@ class Consumer:
         A consumer that can't go on ends the block with its error.
         """
         loop = asyncio.get_running_loop()
-        self._kafka.subscribe(sorted({topic_of(aggregate_type) for aggregate_type, _ in self._reactions}))
+        topics = [topic_of(aggregate_type) for aggregate_type in self._types]
+        self._kafka.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
         with ThreadPoolExecutor(1, f"consumer-{self._name}") as thread:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._polling(loop, thread))
+                tasks.create_task(self._retrier.run())
                 try:
                     yield
                 finally:
-                    self._stopping.set()
+                    self._stop()
+
+    async def measure(self) -> None:
+        """Ask Kafka how much is left to do. Raises TimeoutError while the consumer is at a batch for long."""
+        asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        CONSUMER_LAG.labels(self._name).set(await asyncio.wait_for(asked, ASKING))
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._told_to_stop.set()
 
     async def _polling(self, loop: asyncio.AbstractEventLoop, thread: Executor) -> None:
         try:
             await asyncio.shield(done := loop.run_in_executor(thread, self._poll, loop))
         except asyncio.CancelledError:
-            self._stopping.set()
+            self._stop()
             await done
             raise
 
     def _poll(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The thread that waits for Kafka; everything else happens on the event loop."""
+        """The thread that waits for Kafka."""
         try:
             while not self._stopping.is_set():
                 first = self._kafka.poll(WAKE_AT_LEAST)
+                while self._asked:
+                    loop.call_soon_threadsafe(_answer, self._asked.popleft(), self._lag_or_error())
                 if first is None:
                     continue
-                records = [first, *self._kafka.consume(BATCH - 1, timeout=0)]
-                if asyncio.run_coroutine_threadsafe(self._handle(records), loop).result():
-                    self._kafka.commit(asynchronous=True)
+                records = self._records([first, *self._kafka.consume(BATCH - 1, timeout=0)])
+                if records and asyncio.run_coroutine_threadsafe(self._handle(records), loop).result():
+                    self._commit(records)
         finally:
             self._kafka.close()
 
-    async def _handle(self, records: Sequence[Message]) -> bool:
-        """Handle a batch; False when it was given up because the consumer is to stop."""
-        events = []
-        for record in records:
-            if error := record.error():
-                log.warning("kafka", consumer=self._name, error=str(error))
+    def _records(self, messages: Sequence[Message]) -> list[Record]:
+        """The records among what Kafka's client hands out; the rest says what went wrong."""
+        records = []
+        for message in messages:
+            if (error := message.error()) is None:
+                records.append(Record.of(message))
+            elif error.fatal():
+                raise KafkaException(error)
             else:
-                events.append(Delivered.of(record))
-        if not events:
-            return False
+                log.warning("kafka", consumer=self._name, error=str(error))
+        return records
+
+    async def _handle(self, records: Sequence[Record]) -> bool:
+        """Handle a batch; False when it was given up because the consumer is to stop."""
+        suspects = [record for record in records if record.offset < self._suspect_until(record)]
+        others = [record for record in records if record.offset >= self._suspect_until(record)]
         try:
-            await self._transact(events)
-        except Exception as error:  # noqa: BLE001  (each of them is tried again alone)
-            log.warning("batch failed", consumer=self._name, events=len(events), error=repr(error))
-            for event in events:
-                if not await self._insist(event):
-                    return False
+            if suspects:
+                await self._inbox.take_in(suspects)
+            if others:
+                await self._inbox.handle(others)
+        except Stopping:
+            return False
         return True
 
-    async def _insist(self, event: Delivered) -> bool:
-        """Handle one event, again and again until it succeeds or the consumer is to stop."""
-        delay = FIRST_RETRY
-        while not self._stopping.is_set():
+    def _suspect_until(self, record: Record) -> int:
+        """The offset of the first record of a partition that can't have ended the process of an earlier owner."""
+        partition = (record.topic, record.partition)
+        if partition not in self._suspects:
+            _, end = self._kafka.get_watermark_offsets(TopicPartition(*partition), cached=True)
+            self._suspects[partition] = min(end, record.offset + BATCH)
+        return self._suspects[partition]
+
+    def _lag_or_error(self) -> int | KafkaException:
+        try:
+            return self._lag()
+        except KafkaException as error:
+            return error
+
+    def _lag(self) -> int:
+        """Records of our partitions that are not committed. Only this thread may ask: another would wait for good."""
+        partitions = [TopicPartition(*partition) for partition in self._assigned]
+        lag = 0
+        for each in self._kafka.committed(partitions, timeout=ASKING) if partitions else []:
+            low, high = self._kafka.get_watermark_offsets(each, cached=True)
+            lag += max(0, high - max(low, each.offset, 0))
+        return lag
+
+    # --- offsets and partitions: all of it on the polling thread -------------------------------------------
+
+    def _commit(self, records: Sequence[Record]) -> None:
+        CONSUMED.labels(self._name).inc(len(records))
+        for record in records:
+            self._handled[record.topic, record.partition] = record.offset + 1
+        if offsets := self._offsets({(record.topic, record.partition) for record in records}):
+            self._kafka.commit(offsets=offsets, asynchronous=True)
+
+    def _offsets(self, partitions: set[Partition]) -> list[TopicPartition]:
+        """Up to where the partitions are handled that are still ours."""
+        ours = partitions & self._assigned & self._handled.keys()
+        return [TopicPartition(*partition, self._handled[partition]) for partition in ours]
+
+    def _on_assign(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        self._forget(_names(partitions))
+        self._assigned |= _names(partitions)
+
+    def _on_revoke(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Leave the next owner nothing that is handled; a commit that fails costs it duplicates, and no more."""
+        if offsets := self._offsets(_names(partitions)):
             try:
-                await self._transact([event])
-            except Exception:
-                log.exception("event failed", consumer=self._name, event_id=event.id, event_type=event.type)
-                await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  (jitter)
-                delay = min(delay * 2, LAST_RETRY)
-            else:
-                return True
-        return False
+                self._kafka.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as error:
+                log.warning("offsets not committed", consumer=self._name, error=str(error))
+        self._on_lost(_, partitions)
 
-    async def _transact(self, events: Sequence[Delivered]) -> None:
-        async with self._pool.connection() as connection:
-            claim = {"consumer": self._name, "event_ids": [event.id for event in events]}
-            cursor = await connection.execute(QUERIES["claim_events"], claim)
-            new = {row["event_id"] for row in await cursor.fetchall()}
-            for event in events:
-                if event.id in new:
-                    new.discard(event.id)
-                    await self._react(connection, event)
+    def _on_lost(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """They are another's by now; what is in hand of them will have no effect that is not the first."""
+        self._assigned -= _names(partitions)
+        self._forget(_names(partitions))
 
-    async def _react(self, connection: Connection, event: Delivered) -> None:
-        set_trace(event.trace.child(event.id))
-        for key in ((event.aggregate_type, event.type), (event.aggregate_type, "*")):
-            if reaction := self._reactions.get(key):
-                await reaction(connection, event)
+    def _forget(self, partitions: set[Partition]) -> None:
+        for partition in partitions:
+            self._handled.pop(partition, None)
+            self._suspects.pop(partition, None)
+
+    def _on_commit(self, error: KafkaError | None, _: list[TopicPartition]) -> None:
+        if error is not None:
+            log.warning("offsets not committed", consumer=self._name, error=str(error))
+
+
+def _answer(asked: asyncio.Future[int], lag: int | KafkaException) -> None:
+    if asked.done():
+        return
+    if isinstance(lag, KafkaException):
+        asked.set_exception(lag)
+    else:
+        asked.set_result(lag)
+
+
+def _names(partitions: Sequence[TopicPartition]) -> set[Partition]:
+    return {(each.topic, each.partition) for each in partitions}

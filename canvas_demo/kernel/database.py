@@ -41,6 +41,8 @@ async def open_pool(settings: Settings, module: str) -> AsyncIterator[Pool]:
         "row_factory": dict_row,
         "application_name": f"canvas-demo {module}",
         "connect_timeout": 5,
+        # What a frozen process holds is not held for good: whoever takes over goes on.
+        "options": f"-c idle_in_transaction_session_timeout={int(settings.transaction_idle * 1000)}",
     }
     async with Channels(settings, module) as channels:
         keys = KeyRing(channels)

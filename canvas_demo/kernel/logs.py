@@ -1,23 +1,87 @@
-"""Structured logs: a line of JSON each, on standard output."""
+"""Structured logs: a line of JSON each, on standard output, with its trace and without secrets."""
 
 import logging
+import re
 import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 import structlog
+from structlog.typing import EventDict, Processor
+
+from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.kernel.trace import trace_or_none
+
+HIDDEN = "[hidden]"
+SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|master_?key|credential", re.IGNORECASE)
+SECRET_TEXTS = re.compile(
+    r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JSON Web Token
+    r"|(?i:bearer)\s+[\w.~+/=-]{8,}"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"  # user and password of a URL
+)
 
 
-def configure_logs(level: str) -> None:
-    """Write lines of ``level`` and above, with the time in UTC."""
+def configure_logs(settings: Settings, stream: TextIO = sys.stdout) -> None:
+    """Write lines of the settings' level and above, with the time in UTC; what other libraries log too."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _with_trace,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    last: list[Processor] = [Redactor(own_secrets(settings)), structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
     )
-    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.getLogger().handlers = [handler]
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+def own_secrets(settings: Settings) -> set[str]:
+    """What must never stand in a log: the secrets of the settings, and the passwords derived from them."""
+    roles = (*MODULES, settings.postgres_admin, "canvas_demo_cdc")
+    derived = (settings.derived_secret(f"postgres/{role}") for role in roles)
+    given = (settings.secret.get_secret_value(), settings.master_key.get_secret_value())
+    return {text for text in (*derived, *given) if len(text) >= 16}
+
+
+class Redactor:
+    """Hides values by their names (``token``), by their form (a JWT), and by what they are (a password of ours)."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = "|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True))
+        self._texts = re.compile(f"{known}|{SECRET_TEXTS.pattern}" if known else SECRET_TEXTS.pattern)
+
+    def __call__(self, _: Any, __: str, event: EventDict) -> EventDict:  # noqa: ANN401  (structlog's signature)
+        """Clean an event before it is rendered."""
+        return {name: self._clean(name, value) for name, value in event.items()}
+
+    def _clean(self, name: object, value: Any) -> Any:  # noqa: ANN401  (anything may be logged)
+        if SECRET_NAMES.search(str(name)) and value:
+            return HIDDEN
+        if isinstance(value, dict):
+            return {key: self._clean(key, each) for key, each in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [self._clean("", each) for each in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self._texts.sub(HIDDEN, str(value))
+
+
+def _with_trace(_: Any, __: str, event: EventDict) -> EventDict:  # noqa: ANN401  (structlog's signature)
+    """Say to which conversation and trace the line belongs, where it belongs to one."""
+    if (trace := trace_or_none()) is not None:
+        event.setdefault("trace_id", trace.traceparent[3:35])
+        event.setdefault("correlation_id", trace.correlation_id)
+    return event

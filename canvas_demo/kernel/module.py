@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from canvas_demo.kernel.aggregate import Aggregate
 from canvas_demo.kernel.consumer import Consumer, Reaction
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.idempotency import Requests
+from canvas_demo.kernel.metrics import OUTBOX_ROWS, PARKED, refreshed
+from canvas_demo.kernel.parking import QUERIES
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import Settings
 
@@ -58,7 +61,18 @@ async def run_module(module: Module, settings: Settings) -> AsyncIterator[Runnin
         running = await stack.enter_async_context(module.start(runtime))
         address = settings.grpc_listen_address(module.name)
         await stack.enter_async_context(serve_rpc(address, running.services, channels))
+        await stack.enter_async_context(refreshed(partial(_measure, module.name, pool)))
         if running.reactions:
             consumer = Consumer(settings, module.name, pool, running.reactions)
+            await stack.enter_async_context(refreshed(consumer.measure))
             await stack.enter_async_context(consumer.running())
         yield running
+
+
+async def _measure(module: str, pool: Pool) -> None:
+    """Read how much is stored."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(QUERIES["measure"])).fetchone()
+    if row:
+        OUTBOX_ROWS.labels(module).set(row["outbox"])
+        PARKED.labels(module).set(row["parked"])

@@ -29,6 +29,7 @@ from canvas_demo.contracts.kernel.v1 import options_pb2
 from canvas_demo.kernel.errors import DomainError, Unauthenticated, Unavailable, error_for
 from canvas_demo.kernel.idempotency import METADATA as IDEMPOTENCY_KEY
 from canvas_demo.kernel.idempotency import checked_idempotency_key, set_idempotency_key
+from canvas_demo.kernel.metrics import COMMAND_SECONDS, COMMANDS
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.tokens import ServiceCredentials, TokenVerifier, current_token, set_caller
 from canvas_demo.kernel.trace import Trace, current_trace, set_trace
@@ -261,6 +262,18 @@ class _Guard(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _call(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+        began = time.monotonic()
+        try:
+            async with self._answered(method, context):
+                yield
+        finally:
+            service, _, name = method.removeprefix("/").partition("/")
+            status = context.code() or grpc.StatusCode.OK
+            COMMANDS.labels(service, name, getattr(status, "name", status)).inc()
+            COMMAND_SECONDS.labels(service, name).observe(time.monotonic() - began)
+
+    @asynccontextmanager
+    async def _answered(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
         try:
             await self._enter(method, context)
             yield

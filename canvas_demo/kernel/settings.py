@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CDC_ROLE = "canvas_demo_cdc"
-"""The role that Debezium reads the replication stream with; it may do nothing else."""
+"""The role that Debezium reads the replication stream and, where that has a gap, the outboxes with; no more."""
 MODULES = ("keys", "identity", "canvases", "files", "websockets", "notifications")
 
 
@@ -67,6 +67,24 @@ class Settings(BaseSettings):
     websocket_urls: list[str] = Field(
         default_factory=list,
         description="JSON list of the websocket hosts that the gateway passes /ws on to; empty: it does not",
+    )
+
+    consumer_attempts: int = Field(
+        5, description="attempts at a record before it is parked; one that ends the process counts", ge=1
+    )
+    consumer_first_retry: float = Field(0.1, description="seconds after a first failure; then twice as long", gt=0)
+    consumer_last_retry: float = Field(10.0, description="seconds between attempts at most", gt=0)
+    consumer_session: float = Field(
+        6.0, description="seconds of silence after which a consumer is taken for dead", ge=6, le=1800
+    )
+    consumer_poll_interval: float = Field(
+        300.0, description="seconds that a consumer may take over a batch before others get its partitions", ge=6
+    )
+    metrics_listen: str = Field(
+        "", description='"host:port" of /metrics in a process that answers no other HTTP; empty: none'
+    )
+    transaction_idle: float = Field(
+        30.0, description="seconds that a transaction may wait for its process, frozen say, before it is ended", gt=0
     )
 
     secret: SecretStr = Field(

@@ -62,6 +62,11 @@ def current_trace() -> Trace:
     return trace
 
 
+def trace_or_none() -> Trace | None:
+    """The trace of the work at hand, where it has one."""
+    return _current.get()
+
+
 def set_trace(trace: Trace) -> None:
     """From here on, in this task and those it starts, the work belongs to ``trace``."""
     _current.set(trace)

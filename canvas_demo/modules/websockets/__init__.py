@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.routing import WebSocketRoute
 
+from canvas_demo.kernel.metrics import SOCKETS, refreshed
 from canvas_demo.kernel.module import Module, Running, Runtime
 from canvas_demo.kernel.tokens import TokenVerifier
 from canvas_demo.modules.websockets import service
@@ -25,7 +26,11 @@ async def start(runtime: Runtime) -> AsyncIterator[Running]:
     host = Host(settings.websocket_host_name, address, runtime.pool, rate, burst)
     verifier = TokenVerifier(runtime.channels.to("identity"))
     endpoint = Endpoint(host, verifier, settings.origins)
-    async with host.running(), asyncio.TaskGroup() as tasks:
+
+    async def measure() -> None:
+        SOCKETS.set(len(host))
+
+    async with host.running(), refreshed(measure), asyncio.TaskGroup() as tasks:
         ending = tasks.create_task(keep_ending(host, verifier))
         try:
             yield Running(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from canvas_demo.kernel.metrics import FRAMES
 from canvas_demo.kernel.tokens import Caller
 from canvas_demo.modules.websockets.domain import Allowance, Positions
 
@@ -68,7 +69,10 @@ class Live:
 
     def send(self, frame: bytes) -> None:
         """Send a frame, unless the connection has ended."""
-        if not self.ended.done() and self._wire.write_frame(frame) > WAITING:
+        if self.ended.done():
+            return
+        FRAMES.inc()
+        if self._wire.write_frame(frame) > WAITING:
             self.end(Ending(TRY_AGAIN_LATER, "the client does not keep up"))
 
     def deliver(self, frames: Sequence[bytes], stream: str, position: int) -> bool:

@@ -1,0 +1,62 @@
+"""What an operator sees of the running stack: metrics, the slot, and logs without secrets."""
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+
+from canvas_demo.kernel.logs import SECRET_TEXTS, own_secrets
+from canvas_demo.kernel.migrate import SLOT
+from tests.integration.api import PASSWORD, newcomer, until
+from tests.integration.websocket_clients import opened, someone
+
+
+def metrics(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """Metric → values of its labels → its value."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found[name] = {tuple(sample.labels.values()): sample.value for sample in family.samples}
+    return found
+
+
+def documented() -> set[str]:
+    document = Path(__file__).parents[2] / "docs" / "metrics.md"
+    return set(re.findall(r"^\| `(canvas_demo_\w+)` \|", document.read_text(), re.MULTILINE))
+
+
+async def test_every_documented_metric_is_told(stack: Any) -> None:
+    env = stack.env
+    person = await someone(env["WEB_URL"])
+    await person.canvas()
+    async with opened(env["WS_URLS"][0], person), person.api() as http:
+        told = metrics((await http.get("/metrics")).raise_for_status().text)
+    assert documented() <= told.keys()
+    assert told["canvas_demo_outbox_rows"]["canvases",] >= 1
+    assert told["canvas_demo_sockets"][()] >= 1
+    assert any("CreateCanvas" in labels for labels in told["canvas_demo_commands_total"])
+
+
+def test_a_quiet_slot_lets_the_wal_go(stack: Any) -> None:
+    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
+        name = f"unrelated_{uuid4().hex}"
+        connection.execute(f"CREATE TABLE {name} AS SELECT generate_series(1, 20000) AS n")
+        connection.execute(f"DROP TABLE {name}")
+        written = connection.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
+        query = "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s"
+        until(lambda: connection.execute(query, [written, SLOT]).fetchone(), lambda row: row == (True,))
+
+
+def test_no_log_of_the_stack_holds_a_secret(stack: Any) -> None:
+    person = newcomer(stack.env["WEB_URL"])
+    person.call("GET", "/api/canvases", 200)
+    person.http.get("/api/canvases", headers={"authorization": f"Bearer {person.token}x"})
+    secrets = own_secrets(stack.settings) | {person.token, PASSWORD}
+    for file in (stack.home / "logs").glob("*.log"):
+        text = file.read_text(errors="replace")
+        for secret in secrets:
+            assert secret not in text, f"a secret stands in {file.name}"
+        assert not (found := SECRET_TEXTS.search(text)), f"{file.name}: {found[0][:12]}…"
