@@ -64,7 +64,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "host": st.sampled_from(["ws-1", "ws-2"]),
     "reason": st.sampled_from(["closed", "host died"]),
     "subject": st.just(SUBJECT),
-    "ends_at": st.sampled_from(["2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:09.000000Z"]),
+    "ends_at": st.sampled_from(["2999-01-01T00:00:00.000000Z", "2999-01-01T00:00:09.000000Z"]),
 }
 files = st.builds(
     File,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from canvas_demo.kernel.replay import rebuild, verify
 from canvas_demo.modules.canvases.domain import CreateCanvas, PlaceItem
 from canvas_demo.modules.canvases.store import CANVAS
 from canvas_demo.modules.notifications.domain import Subscribe, subscription_id
-from canvas_demo.modules.notifications.store import SUBSCRIPTION, end_subscriptions
+from canvas_demo.modules.notifications.store import SUBSCRIPTION, lapse_subscriptions
 from tests.commands import AGGREGATES
 from tests.integration.websocket_clients import opened, someone
 
@@ -100,14 +100,14 @@ async def draw(pool: Pool) -> None:
 
 
 async def come_and_go(pool: Pool) -> None:
-    """Subscriptions that are locked before they are ended."""
+    """Subscriptions that are locked before they lapse."""
     for number in range(8):
-        subscribe = Subscribe(connection := str(uuid4()), str(uuid4()), "somebody", f"canvas/{number}")
+        subscribe = Subscribe(connection := str(uuid4()), str(uuid4()), "somebody", "ada", f"canvas/{number}")
         of = (subscription_id(connection, subscribe.subject), subscribe.organization_id)
         async with pool.connection() as session:
             await execute(session, SUBSCRIPTION, *of, subscribe, datetime.now(UTC))
         async with pool.connection() as session:
-            await end_subscriptions(session, [connection], datetime.now(UTC))
+            await lapse_subscriptions(session, [connection], datetime.now(UTC), timedelta(hours=1))
         async with pool.connection() as session:
             assert (await SUBSCRIPTION.load(session, of[0])).version == 2
 
