@@ -54,7 +54,7 @@ class Feed:
 
     def _record(self, kind: str, id_: str, event_type: str, version: int, data: dict[str, Any]) -> Delivered:
         trace = Trace.start()
-        where = ("/test", f"{kind}/{id_}", "2026-01-01T00:00:00Z", self.organization_id, version, trace)
+        where = ("/test", f"{kind}/{id_}", "2026-01-01T00:00:00Z", self.organization_id, version, 1, trace)
         return Delivered(str(uuid4()), event_type, *where, json.dumps(data).encode(), "", 0, 0)
 
     async def handle(self, *records: Delivered, broken: bool = False) -> None:
