@@ -1,7 +1,7 @@
 """A program that writes to a database and to Kafka, one after the other: the dual write, to be killed in between.
 
-Run as ``python -m canvas_demo.lab.dual_write``, for it must be a process that can die; its job is read as
-JSON from standard input. `DualWriter` starts it. Before the second write of the order ``stop_before``
+`main` is run as a process of its own, for it must be able to die; its job is read as JSON from standard
+input. `DualWriter` starts it. Before the second write of the order ``stop_before``
 it stops itself (SIGSTOP), so that whoever watches can kill it there.
 """
 
@@ -76,7 +76,7 @@ class DualWriter:
         order and stands before the second; `kill` it there, or `resume` it.
         """
         job = self._job | {"first": first, "orders": orders, "stop_before": stop_before, "publish_first": publish_first}
-        command = [sys.executable, "-m", "canvas_demo.lab.dual_write"]
+        command = [sys.executable, "-c", "from canvas_demo.lab.dual_write import main; main()"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  (our own command)
         assert self._process.stdin is not None  # noqa: S101  (asked for above)
         self._process.stdin.write(json.dumps(job).encode())
@@ -125,5 +125,6 @@ class DualWriter:
             raise RuntimeError(f"the program ended with {code}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the orders of the job."""
     write(json.load(sys.stdin))

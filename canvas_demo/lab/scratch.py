@@ -50,9 +50,14 @@ class Transaction:
         self._end("rolled back", self._connection.rollback)
 
     def close(self) -> None:
-        """Roll back what is open still."""
-        if self.state == "open":
+        """Roll back what is open still; where the server has cut the connection, it has done so already."""
+        if self.state != "open":
+            return
+        try:
             self.roll_back()
+        except psycopg.OperationalError:
+            self._connection.close()
+            self.state = "cut"
 
     def _end(self, state: str, finish: Any) -> None:
         if self.state != "open":
