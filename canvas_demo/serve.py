@@ -136,13 +136,9 @@ class _WebServer(uvicorn.Server):
         self.listening.set()
 
 
-@asynccontextmanager
-async def _web_server(
-    settings: Settings,
-    app: Any,  # noqa: ANN401  (any ASGI application)
-    address: tuple[str, int],
-) -> AsyncIterator[None]:
-    config = uvicorn.Config(
+def web_config(settings: Settings, app: Any) -> uvicorn.Config:  # noqa: ANN401  (any ASGI application)
+    """How the web server answers with ``app``; whom it believes about where requests come from."""
+    return uvicorn.Config(
         app,
         ws="canvas_demo.modules.websockets.protocol:WireProtocol",
         ws_max_size=WEBSOCKET_FRAME,
@@ -156,7 +152,15 @@ async def _web_server(
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
-    server = _WebServer(config)
+
+
+@asynccontextmanager
+async def _web_server(
+    settings: Settings,
+    app: Any,  # noqa: ANN401  (any ASGI application)
+    address: tuple[str, int],
+) -> AsyncIterator[None]:
+    server = _WebServer(web_config(settings, app))
     with socket.create_server(address, backlog=2048) as listener:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]))
