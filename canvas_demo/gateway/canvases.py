@@ -128,7 +128,7 @@ async def list_presence(caller: Caller, canvas_id: CanvasId, modules: Modules) -
 @router.post(
     "/{canvas_id}/restore",
     summary="Restore an archived canvas",
-    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412)},
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
 )
 async def restore_canvas(
     caller: Caller,

@@ -45,7 +45,7 @@ async def delete_file(caller: Caller, file_id: FileId, modules: Modules) -> None
         200: {"description": "The whole content", "content": BINARY},
         206: {"description": "The bytes that `Range` asks for", "content": BINARY},
         304: {"description": "Not Modified"},
-        **documented(401, 404, 409, 416),
+        **documented(401, 404, 409, 410, 416),
     },
 )
 async def get_content(

@@ -21,7 +21,7 @@ async def list_keys(caller: Caller, modules: Modules) -> OrganizationKeys:
     return OrganizationKeys(keys=[_key_of(key) for key in answer.keys], destroyed=answer.destroyed)
 
 
-@router.post("/rotate", status_code=201, summary="Rotate the data key", responses=documented(401, 409, 410))
+@router.post("/rotate", status_code=201, summary="Rotate the data key", responses=documented(401, 409, 410, 422))
 async def rotate_key(caller: Caller, key: IdempotencyKey, modules: Modules) -> OrganizationKey:
     """What is stored from now on is encrypted under a new key; what was stored before stays readable."""
     return _key_of(await ask(modules.keys.RotateKey(pb.RotateKeyRequest(), metadata=caller + key)))

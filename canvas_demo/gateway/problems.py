@@ -134,13 +134,18 @@ async def _domain(_: Request, error: Exception) -> ProblemResponse:
 
 async def _validation(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it)
-    errors = [FieldError(field=_field(each["loc"]), message=each["msg"]) for each in error.errors()]
+    return _invalid([FieldError(field=_field(each["loc"]), message=each["msg"]) for each in error.errors()])
+
+
+def _invalid(errors: list[FieldError]) -> ProblemResponse:
     detail = "; ".join(f"{each.field}: {each.message}" for each in errors)
     return problem(422, detail, type_="urn:canvas-demo:invalid", title=Invalid.title, errors=errors)
 
 
 async def _http(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  (registered for it)
+    if isinstance(error.__cause__, UnicodeDecodeError | RecursionError):  # FastAPI's 400 for some that are no JSON
+        return _invalid([FieldError(field="body", message=f"can't be read as JSON: {error.__cause__}")])
     headers = dict(error.headers or {})
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail != phrase else f"{phrase}: {request.method} {request.url.path}"

@@ -32,7 +32,7 @@ async def login(
     return _session(await ask(modules.identity.Login(sign_in, metadata=key + address)), request, response)
 
 
-@router.post("/api/refresh", summary="Stay signed in", responses=documented(401))
+@router.post("/api/refresh", summary="Stay signed in", responses=documented(401, 422))
 async def refresh(
     caller: Caller, key: IdempotencyKey, modules: Modules, request: Request, response: Response
 ) -> Session:
