@@ -80,6 +80,7 @@ async def tus_options(request: Request) -> Response:
     "",
     status_code=201,
     summary="Begin an upload",
+    response_class=Response,
     openapi_extra=BODY,
     responses={
         201: {"headers": {**LOCATION, **OFFSET, **EXPIRES}},
@@ -121,6 +122,7 @@ async def begin_upload(
 @router.head(
     "/{upload_id}",
     summary="Ask how far an upload has come",
+    response_class=Response,
     responses={200: {"headers": {**OFFSET, **EXPIRES}}, **documented(401, 404, 410, 412)},
 )
 async def get_upload(caller: Caller, upload_id: UploadId, modules: Modules) -> Response:
