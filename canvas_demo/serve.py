@@ -24,6 +24,7 @@ from canvas_demo.kernel.migrate import migrate
 from canvas_demo.kernel.module import Module, run_module
 from canvas_demo.kernel.replay import Replayed
 from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.kernel.slot import slot_watched
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +90,7 @@ async def _serve(settings: Settings, names: Sequence[str]) -> None:
 
             app = await running.enter_async_context(run_gateway(settings))
             app.router.routes[:0] = [*routes, METRICS]
+            await running.enter_async_context(slot_watched(settings))
             await running.enter_async_context(_web_server(settings, app, (settings.host, settings.port_web)))
         elif address := _web_address(settings, bool(routes)):
             own = Starlette(routes=[*routes, METRICS, Route("/api/health", _health)])

@@ -21,6 +21,10 @@ REACTION_SECONDS = Histogram("canvas_demo_reaction_seconds", "How long reactions
 REACTION_FAILURES = Counter("canvas_demo_reaction_failures", "Attempts that failed.", ["consumer"])
 CONSUMER_LAG = Gauge("canvas_demo_consumer_lag", "Records of this process's partitions not committed.", ["consumer"])
 PARKED = Gauge("canvas_demo_parked_records", "Records that wait in `parked`, those to be tried again too.", ["module"])
+SLOT_LAG = Gauge("canvas_demo_slot_lag_bytes", "WAL written that Debezium has not confirmed.")
+SLOT_RETAINED = Gauge("canvas_demo_slot_retained_bytes", "WAL that the slot keeps from being removed.")
+SLOT_LIMIT = Gauge("canvas_demo_slot_limit_bytes", "WAL that a slot may keep before it is lost; -1: no limit.")
+SLOT_LOSSES = Counter("canvas_demo_slot_losses", "Times that the slot was found missing or lost.")
 SOCKETS = Gauge("canvas_demo_sockets", "Websockets that are open on this host.")
 FRAMES = Counter("canvas_demo_frames_sent", "Frames sent to websockets.")
 

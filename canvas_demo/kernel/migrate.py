@@ -31,6 +31,8 @@ def migrate(settings: Settings, modules: Iterable[tuple[str, Path]]) -> Iterator
         with backend.lock():
             pending = backend.to_apply(read_migrations(str(KERNEL_MIGRATIONS), str(folder)))
             backend.apply_migrations(pending)
+        with psycopg.connect(admin, autocommit=True) as connection:
+            _let_outbox_be_read(connection, module)
         yield from (f"{module}: {migration.id}" for migration in pending)
     with psycopg.connect(admin, autocommit=True) as connection:
         yield from _create_slot(connection)
@@ -59,6 +61,13 @@ def _create_schema(connection: psycopg.Connection, settings: Settings, module: s
         "ALTER ROLE {role} SET search_path = {role}",
     ):
         connection.execute(sql.SQL(statement).format(role=role))
+
+
+def _let_outbox_be_read(connection: psycopg.Connection, module: str) -> None:
+    """So that Debezium can fill the gap that a lost slot leaves."""
+    names = {"module": sql.Identifier(module), "role": sql.Identifier(CDC_ROLE)}
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {module} TO {role}").format(**names))
+    connection.execute(sql.SQL("GRANT SELECT ON {module}.outbox TO {role}").format(**names))
 
 
 def _create_role(connection: psycopg.Connection, settings: Settings, role: str, right: LiteralString) -> None:

@@ -29,7 +29,7 @@ NAME = "canvas-demo-lab-"
 SLOT = "canvas_demo_lab_"
 SECONDS = 90.0
 KEPT: tuple[str, ...] = ("database.", "connector.class", "tasks.max", "plugin.name", "publication.")
-KEPT += ("table.include.list", "snapshot.", "message.prefix.")
+KEPT += ("table.include.list", "message.prefix.")
 """Settings of the stack's own connector that the second one shares, by how they begin."""
 
 
@@ -56,6 +56,7 @@ def config_of(own: Mapping[str, str], number: str, *, router: bool = False) -> d
         | {
             "topic.prefix": NAME + number,
             "slot.name": SLOT + number,
+            "snapshot.mode": "no_data",
             "poll.interval.ms": "2",
             "producer.override.linger.ms": "0",
             "topic.creation.default.partitions": "1",

@@ -78,14 +78,20 @@ def wait_for_end(home: Path) -> None:
 
 def print_status(*, as_json: bool) -> None:
     """Print how each component does."""
-    snapshot = next(channel.ask(load_settings().home, "status"))
+    from canvas_demo.stack.slot import read_slot
+
+    settings = load_settings()
+    snapshot = next(channel.ask(settings.home, "status"))
+    slot = read_slot(settings)
     if as_json:
-        print(json.dumps(snapshot, indent=2))
+        print(json.dumps({**snapshot, "slot": slot and vars(slot)}, indent=2))
         return
     from rich.console import Console
 
     console = Console()
     console.print(show.table(snapshot))
+    if slot:
+        console.print(str(slot), style="bold red" if slot.alarming else "dim", highlight=False)
     for note in snapshot["notes"]:
         console.print(note, style="dim")
 

@@ -62,6 +62,8 @@ def postgres(settings: Settings) -> Component:
             "max_connections": "200",
             "max_replication_slots": "20",
             "max_wal_senders": "20",
+            # What a slot may keep of the WAL before PostgreSQL gives it up; the alarm is at a quarter of it.
+            "max_slot_wal_keep_size": "2GB",
             "shared_buffers": "64MB",
             "timezone": "UTC",
             "log_timezone": "UTC",

@@ -37,6 +37,7 @@ async def test_every_documented_metric_is_told(stack: Any) -> None:
     assert documented() <= told.keys()
     assert told["canvas_demo_outbox_rows"]["canvases",] >= 1
     assert told["canvas_demo_sockets"][()] >= 1
+    assert told["canvas_demo_slot_limit_bytes"][()] != 0
     assert any("CreateCanvas" in labels for labels in told["canvas_demo_commands_total"])
 
 
@@ -48,6 +49,7 @@ def test_a_quiet_slot_lets_the_wal_go(stack: Any) -> None:
         written = connection.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
         query = "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s"
         until(lambda: connection.execute(query, [written, SLOT]).fetchone(), lambda row: row == (True,))
+    assert "keeps" in stack.cli("status")
 
 
 def test_no_log_of_the_stack_holds_a_secret(stack: Any) -> None:

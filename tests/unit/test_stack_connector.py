@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canvas_demo.kernel.settings import Settings
+from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import connector
 from canvas_demo.stack.component import Layout
 from canvas_demo.stack.declaration import declare
@@ -59,10 +59,15 @@ def test_its_secrets_and_addresses_are_of_the_workers_environment() -> None:
     assert {value[6:-1] for value in references} == set(given)
 
 
-def test_it_makes_neither_publication_nor_snapshot() -> None:
+def test_it_makes_no_publication_and_reads_each_outbox_in_its_order_where_the_slot_has_a_gap() -> None:
     config = connector.read_config("outbox")
     assert config["publication.autocreate.mode"] == "disabled"
-    assert config["snapshot.mode"] == "no_data"
+    assert config["snapshot.mode"] == "when_needed"
+    tables = config["snapshot.select.statement.overrides"].split(",")
+    assert set(tables) == {f"{module}.outbox" for module in MODULES}
+    for table in tables:
+        query = config[f"snapshot.select.statement.overrides.{table}"]
+        assert query == f"SELECT * FROM {table} ORDER BY position"
 
 
 def test_it_is_put_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,121 @@
+"""A slot that is lost costs no event: what it would have kept is read from the outboxes, in order."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from canvas_demo.kernel.migrate import SLOT
+from tests.integration.api import until
+from tests.integration.kafka import headers, read_until
+from tests.integration.test_connector_restart import INSERT
+from tests.integration.test_operations import metrics
+
+DEADLINE = 120.0
+KEYS = ("A", "B", "C")
+
+
+class Writer:
+    """Appends events to streams of its own, one transaction each."""
+
+    def __init__(self, stack: Any) -> None:
+        self.type = f"test-{uuid4()}"
+        self.topic = f"canvas-demo.{self.type}"
+        self.bootstrap = stack.env["KAFKA_BOOTSTRAP"]
+        self.written = 0
+        self._url = stack.env["DATABASE_URL"]
+
+    def write(self, rounds: int) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            for _ in range(rounds):
+                self.written += 1
+                for key in KEYS:
+                    connection.execute(
+                        INSERT, {"type": self.type, "id": key, "first": self.written, "last": self.written}
+                    )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write on while the block runs."""
+        done = threading.Event()
+
+        def work() -> None:
+            while not done.is_set():
+                self.write(1)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def read_first_arrivals(self) -> dict[str, list[int]]:
+        """Key → versions in the order in which each came first, once all have come."""
+
+        def arrivals(records: list[Any]) -> dict[str, list[int]]:
+            found: dict[str, list[int]] = {key: [] for key in KEYS}
+            for record in records:
+                version = int(headers(record)["ce_aggregateversion"])
+                if version not in (seen := found[record.key().decode()]):
+                    seen.append(version)
+            return found
+
+        def all_there(records: list[Any]) -> bool:
+            return len(records) >= 3 * self.written and all(
+                len(versions) == self.written for versions in arrivals(records).values()
+            )
+
+        return arrivals(read_until(self.bootstrap, self.topic, all_there))
+
+
+def losses(stack: Any) -> float:
+    """How often the running stack has noticed that the slot was lost."""
+    told = metrics(httpx.get(f"{stack.env['WEB_URL']}/metrics", timeout=30).raise_for_status().text)
+    return told["canvas_demo_slot_losses_total"][()]
+
+
+def drop_slot(url: str) -> None:
+    """As soon as nobody reads it; whoever does is cut off."""
+    end = time.monotonic() + DEADLINE
+    with psycopg.connect(url, autocommit=True) as connection:
+        while True:
+            try:
+                query = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s"
+                connection.execute(query, [SLOT])
+                connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
+            except psycopg.errors.ObjectInUse:
+                assert time.monotonic() < end, "the slot is in use all the time"
+            else:
+                return
+
+
+def test_a_slot_that_is_dropped_under_load_costs_no_event(stack: Any) -> None:
+    writer = Writer(stack)
+    writer.write(3)
+    with writer.writing():
+        drop_slot(stack.env["DATABASE_URL"])
+    writer.write(3)
+    assert writer.read_first_arrivals() == {key: list(range(1, writer.written + 1)) for key in KEYS}
+
+
+def test_a_slot_that_is_dropped_while_nothing_reads_is_told_of_and_costs_no_event(stack: Any) -> None:
+    writer = Writer(stack)
+    before = losses(stack)
+    stack.cli("stop", "outbox")
+    writer.write(3)
+    drop_slot(stack.env["DATABASE_URL"])
+    writer.write(3)
+    assert f"{SLOT} is missing" in stack.cli("status")
+    until(lambda: losses(stack), lambda now: now > before)
+    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [SLOT])
+    writer.write(3)
+    stack.cli("start", "outbox")
+    assert writer.read_first_arrivals() == {key: list(range(1, 10)) for key in KEYS}
