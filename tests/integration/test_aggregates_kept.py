@@ -5,15 +5,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from canvas_demo.kernel.aggregate import Aggregate, Executed, execute
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.errors import Conflict, DomainError
 from canvas_demo.kernel.outbox import read_stream
+from canvas_demo.kernel.settings import Settings
+from canvas_demo.serve import run_migrations
 from tests.commands import AGGREGATES, Subject, commands_of
 
 Outcome = Executed[Any] | DomainError
@@ -22,8 +27,8 @@ Outcome = Executed[Any] | DomainError
 class Kept:
     """One event loop with a pool of each module, for all examples."""
 
-    def __init__(self, stack: Any) -> None:
-        self._settings = stack.settings
+    def __init__(self, where: Settings) -> None:
+        self._settings = where
         self._runner = asyncio.Runner()
         self._open = AsyncExitStack()
         self._pools: dict[str, Pool] = {}
@@ -68,9 +73,19 @@ async def _check(pool: Pool, subject: Subject, written: list[Any]) -> None:
 
 @pytest.fixture(scope="module")
 def kept(stack: Any) -> Iterator[Kept]:
-    kept = Kept(stack)
-    yield kept
-    kept.close()
+    """On a database of its own, beside the stack's: Debezium does not read it, so nobody reacts to what is written."""
+    name = f"kept_{uuid4().hex}"
+    beside = stack.settings.model_copy(update={"postgres_database": name})
+    database = sql.Identifier(name)
+    with psycopg.connect(stack.settings.database_url(stack.settings.postgres_admin), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(database))
+        try:
+            list(run_migrations(beside))
+            kept = Kept(beside)
+            yield kept
+            kept.close()
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
 
 
 @pytest.mark.parametrize(("module", "aggregate"), AGGREGATES, ids=[each.type for _, each in AGGREGATES])
