@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -20,6 +21,26 @@ class Connection(psycopg.AsyncConnection[DictRow]):
     keys: KeyRing
     seen_at: float = float("-inf")
     """When the server was last known to answer, on the monotonic clock."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the transaction; where its work was cancelled, the connection with it.
+
+        Nobody knows then which answers of a pipeline are still to come: whoever got this connection
+        next would take them for his own, and do his work outside of a transaction.
+        """
+        ended = False
+        try:
+            if kind is None or issubclass(kind, Exception):
+                await super().__aexit__(kind, error, trace)
+                ended = True
+        except Exception:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                await self.close()
 
 
 Pool = AsyncConnectionPool[Connection]

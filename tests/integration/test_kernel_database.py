@@ -1,5 +1,6 @@
 """What PostgreSQL itself holds the modules to."""
 
+import asyncio
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from google.protobuf.message import Message
 
 from canvas_demo.contracts.canvases.v1.events_pb2 import CanvasRenamed
-from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.errors import Conflict
 from canvas_demo.kernel.outbox import append, read_stream
 from canvas_demo.kernel.settings import MODULES
@@ -66,3 +67,42 @@ async def test_events_are_gone_with_the_transaction_that_wrote_them(stack: Any) 
             await connection.rollback()
         async with pool.connection() as reader:
             assert await read_stream(reader, aggregate) == []
+
+
+@pytest.mark.parametrize("where", ["in a pipeline", "in the midst of its answers", "at its end"])
+async def test_a_connection_whose_work_was_cancelled_is_not_used_again(stack: Any, where: str) -> None:
+    """A client that gives up cancels the call's task, wherever it stands in its transaction."""
+    async with open_pool(stack.settings, "canvases") as pool:
+        used: list[Any] = []
+        waiting = asyncio.Event()
+
+        async def work() -> None:
+            async with pool.connection() as connection:
+                used.append(connection)
+                await connection.execute("SELECT 1")
+                async with connection.pipeline():
+                    await connection.execute("SELECT pg_sleep(60)" if where == "at its end" else "SELECT 1")
+                    waiting.set()
+                    if where == "in a pipeline":
+                        await asyncio.sleep(60)
+                    await connection.execute("SELECT pg_sleep(60)")
+
+        task = asyncio.create_task(work())
+        await waiting.wait()
+        if where != "in a pipeline":
+            await _sleeps(pool, used[0].info.backend_pid)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert used[0].closed
+        async with pool.connection() as connection:
+            assert connection is not used[0]
+            assert (await (await connection.execute("SELECT 1 AS one")).fetchone()) == {"one": 1}
+
+
+async def _sleeps(pool: Pool, pid: int) -> None:
+    """Wait until the server process ``pid`` is in ``pg_sleep``: the answers before it have been sent."""
+    async with asyncio.timeout(30), pool.connection() as connection:
+        query = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+        while await (await connection.execute(query, [pid])).fetchone() is None:  # noqa: ASYNC110  (it is elsewhere)
+            await asyncio.sleep(0.01)
