@@ -84,7 +84,7 @@ async def host(target: Target) -> str:
 
 async def freeze(target: Target) -> str:
     """Freeze a consumer that has claimed events until its group has gone on without it, and let it go on."""
-    seconds = getattr(target.settings, "consumer_session", 45.0) + 3
+    seconds = target.settings.consumer_session + 3
     async with _caught(target, "notifications", "feed") as name:
         await target.order("pause", name)
     await asyncio.sleep(seconds)

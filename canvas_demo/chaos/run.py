@@ -140,6 +140,10 @@ async def _load(
 ) -> list[Happened]:
     """Write at the planned rate, with the faults at their moments, until all were done and enough is accepted."""
     pace, enough = Pace(plan.rate), asyncio.Event()
+    planned = moments(plan.seed, plan.events, plan.kills, plan.among)
+    # While a fault is being healed the load goes on, but not so far that the later ones come after it.
+    share = max(plan.events // (plan.kills + 1), 1)
+    limit = 3 * share
     writers = [
         Writer(api, of, canvas_id, Choices(plan.seed, at * plan.canvases + number), ledger)
         for at, of in enumerate(organizations)
@@ -149,7 +153,8 @@ async def _load(
     async def write(writer: Writer) -> None:
         while not enough.is_set():
             await pace.step()
-            await writer.write()
+            if ledger.outcomes["accepted"] < limit:
+                await writer.write()
 
     async def upload() -> None:
         while not enough.is_set():
@@ -161,10 +166,11 @@ async def _load(
         for writer in writers:
             tasks.create_task(write(writer))
         tasks.create_task(upload())
-        happened = [
-            await _fault(moment, ledger, target, probe, say)
-            for moment in moments(plan.seed, plan.events, plan.kills, plan.among)
-        ]
+        happened = []
+        for moment in planned:
+            limit = moment.accepted + 2 * share
+            happened.append(await _fault(moment, ledger, target, probe, say))
+        limit = plan.events
         await _until(lambda: ledger.outcomes["accepted"] >= plan.events)
         enough.set()
     return happened
