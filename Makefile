@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+APART ?= $(patsubst %,tests/integration/test_%.py,stack_apart api_canvases notifications_feed websockets_routing)
 
 .PHONY: help
 help: ## Say what there is
@@ -75,8 +76,8 @@ test: lint prepare $(FRONTEND)/node_modules/.package-lock.json ## Check everythi
 	$(MAKE) apart
 
 .PHONY: apart
-apart: prepare ## Run the tests that ask the shared stack with each module in processes of its own
-	CANVAS_DEMO_TEST_SPLIT=1 $(BIN)/pytest tests/integration $(PYTEST_ARGS)
+apart: prepare ## Run tests with each module in processes of its own; all that can: APART=tests/integration
+	CANVAS_DEMO_TEST_SPLIT=1 $(BIN)/pytest $(APART) $(PYTEST_ARGS)
 
 .PHONY: course
 course: prepare ## Run all notebooks, and make the course as HTML, in artifacts/course

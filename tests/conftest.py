@@ -85,11 +85,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With the modules apart, run what asks the shared stack; otherwise, all but what needs them apart."""
+    """With the modules apart, run what asks the shared stack and can do without them in one process; otherwise, what needs none apart."""
     split = bool(os.environ.get(SPLIT))
 
     def wanted(item: pytest.Item) -> bool:
-        return "stack" in getattr(item, "fixturenames", ()) if split else item.get_closest_marker("apart") is None
+        if split:
+            return "stack" in getattr(item, "fixturenames", ()) and item.get_closest_marker("together") is None
+        return item.get_closest_marker("apart") is None
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = [item for item in items if wanted(item)]

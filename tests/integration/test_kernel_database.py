@@ -17,6 +17,8 @@ from canvas_demo.kernel.outbox import append, read_stream
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.serve import run_migrations
 
+ORGANIZATION = str(uuid4())
+
 
 def test_migrating_again_changes_nothing(stack: Any) -> None:
     assert list(run_migrations(stack.settings)) == []
@@ -49,10 +51,10 @@ async def test_of_two_writers_of_one_aggregate_one_wins_and_the_other_is_told(st
     now = datetime.now(UTC)
     async with open_pool(stack.settings, "canvases") as pool:
         async with pool.connection() as first:
-            assert await append(first, aggregate, 0, "o", events, now) == 2
+            assert await append(first, aggregate, 0, ORGANIZATION, events, now) == 2
         with pytest.raises(Conflict) as conflict:
             async with pool.connection() as second:
-                await append(second, aggregate, 1, "o", [CanvasRenamed(name="late")], now)
+                await append(second, aggregate, 1, ORGANIZATION, [CanvasRenamed(name="late")], now)
         async with pool.connection() as reader:
             stored = await read_stream(reader, aggregate)
     assert conflict.value.metadata["current_version"] == "2"
@@ -63,7 +65,7 @@ async def test_events_are_gone_with_the_transaction_that_wrote_them(stack: Any) 
     aggregate = (f"test-{uuid4()}", "a")
     async with open_pool(stack.settings, "canvases") as pool:
         async with pool.connection() as connection:
-            await append(connection, aggregate, 0, "o", [CanvasRenamed(name="one")], datetime.now(UTC))
+            await append(connection, aggregate, 0, ORGANIZATION, [CanvasRenamed(name="one")], datetime.now(UTC))
             await connection.rollback()
         async with pool.connection() as reader:
             assert await read_stream(reader, aggregate) == []

@@ -92,12 +92,12 @@ async def test_what_fails_because_its_surroundings_do_is_never_parked(effects: E
     effects.produce(one, two)
     async with effects.running():
         await effects.until(one, two)
-        assert await effects.parked() == []
+        await effects.until_parked([])
         third, fourth = ids(2)
         effects.fail_at = {third: 6}
         effects.produce(third, fourth)
         await effects.until(one, two, third, fourth)
-    assert await effects.parked() == []
+        await effects.until_parked([])
 
 
 async def test_a_record_that_was_parked_and_comes_again_stays_parked_once(effects: Effects) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from canvas_demo.kernel.logs import SECRET_TEXTS, own_secrets
@@ -28,6 +29,7 @@ def documented() -> set[str]:
     return set(re.findall(r"^\| `(canvas_demo_\w+)` \|", document.read_text(), re.MULTILINE))
 
 
+@pytest.mark.together
 async def test_every_documented_metric_is_told(stack: Any) -> None:
     env = stack.env
     person = await someone(env["WEB_URL"])

@@ -88,7 +88,7 @@ async def hosts(stack: Any, *names: str, **own: Any) -> AsyncIterator[list[Runni
     async with (
         serve_rpc(identity, services, channels),
         run_module(MODULE, settings) as running,
-        _web_server(settings, Starlette(routes=running.routes)),
+        _web_server(settings, Starlette(routes=running.routes), (settings.host, settings.port_web)),
         hosts(stack, *names[1:], **own) as further,
     ):
         stub = websockets_pb2_grpc.WebSocketsStub(channels.at(address))
