@@ -85,7 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With the modules apart, run what asks the shared stack and can do without them in one process; otherwise, what needs none apart."""
+    """With the modules apart, run what asks the shared stack and needs no other; else what needs none of them apart."""
     split = bool(os.environ.get(SPLIT))
 
     def wanted(item: pytest.Item) -> bool:

@@ -124,6 +124,7 @@ NOT_PERSONAL = {
     "host",
     "reason",  # the system's own words
     "subject",  # a type and an id, checked
+    "ends_at",  # a time
 }
 """Texts of events that were looked at and tell of nobody, nor are they what a person wrote."""
 
