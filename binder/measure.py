@@ -1,7 +1,8 @@
-"""Until SIGINT, add up the memory of all of this user's processes (PSS); then print the most that it was."""
+"""Until SIGTERM, add up the memory of all of this user's processes (PSS); then print the most that it was."""
 
 import contextlib
 import os
+import signal
 import time
 
 import psutil
@@ -22,11 +23,11 @@ def used() -> float:
 
 def main() -> None:
     """Look twice a second."""
-    most = 0.0
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            most = max(most, used())
-            time.sleep(EVERY)
+    most, ended = 0.0, []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    while not ended:
+        most = max(most, used())
+        time.sleep(EVERY)
     print(f"memory of stack, Jupyter and a notebook: {most:.0f} MiB at most (sum of PSS)")
 
 
