@@ -36,7 +36,7 @@ def committed(notebook: Notebook, executed: Any) -> Any:
     made = nbformat.from_dict(notebook.content)
     for number, cell in enumerate([cell for cell in made.cells if cell.cell_type == "code"], start=1):
         cell.execution_count = number
-        cell.outputs = [_numbered(output, number) for output in nbformat.from_dict(found["outputs"][cell.id])]
+        cell.outputs = [_numbered(output, number) for output in _joined(nbformat.from_dict(found["outputs"][cell.id]))]
         _tag(cell)
     made.metadata.pop("widgets", None)
     if found["widgets"]:
@@ -67,6 +67,18 @@ def with_parts_replaced(value: Any) -> Any:
         return value
 
     return replaced(value)
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Pieces of one stream as one: the kernel sends what is printed in as many as it likes."""
+    made: list[Any] = []
+    for output in outputs:
+        before = made[-1] if made else {}
+        if output.output_type == "stream" and before.get("name") == output.name:
+            before["text"] += output.text
+        else:
+            made.append(output)
+    return made
 
 
 def _numbered(output: Any, number: int) -> Any:

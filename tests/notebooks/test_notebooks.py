@@ -78,5 +78,7 @@ def test_contents_and_links_are_those_of_the_notebooks_that_there_are() -> None:
     assert stale() == [], "run: make contents"
 
 
-def _printed(cell: Any) -> list[Any]:
-    return [output.get("text") or output["data"]["text/plain"] for output in cell.outputs]
+def _printed(cell: Any) -> list[str]:
+    """What it printed, whole, for a kernel sends it in as many pieces as it likes; then each value that it showed."""
+    streams = "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
+    return [streams, *(output["data"]["text/plain"] for output in cell.outputs if "data" in output)]
