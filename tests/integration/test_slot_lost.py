@@ -109,13 +109,15 @@ def test_a_slot_that_is_dropped_while_nothing_reads_is_told_of_and_costs_no_even
     writer = Writer(stack)
     before = losses(stack)
     stack.cli("stop", "outbox")
-    writer.write(3)
-    drop_slot(stack.env["DATABASE_URL"])
-    writer.write(3)
-    assert f"{SLOT} is missing" in stack.cli("status")
-    until(lambda: losses(stack), lambda now: now > before)
-    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [SLOT])
-    writer.write(3)
-    stack.cli("start", "outbox")
+    try:
+        writer.write(3)
+        drop_slot(stack.env["DATABASE_URL"])
+        writer.write(3)
+        until(lambda: stack.cli("status"), lambda said: f"{SLOT} is missing" in said)
+        until(lambda: losses(stack), lambda now: now > before)
+        with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [SLOT])
+        writer.write(3)
+    finally:
+        stack.cli("start", "outbox")
     assert writer.read_first_arrivals() == {key: list(range(1, 10)) for key in KEYS}
