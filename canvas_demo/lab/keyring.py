@@ -27,7 +27,7 @@ class Keys:
 
     def destroy(self, person: Person) -> Record:
         """Destroy all data keys of the organisation, for good."""
-        return self._grpc.call("keys", "DestroyKey", {}, person.token)
+        return self._grpc.call("keys", "DestroyKey", {"organization_id": person.organization_id}, person.token)
 
     def destroyed(self, person: Person) -> bool:
         """Whether they were destroyed."""
