@@ -1,5 +1,6 @@
 """What there is to know of a running stack, by plain calls."""
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,13 @@ from canvas_demo.lab.api import Person
 from canvas_demo.lab.clients import Clients
 from canvas_demo.lab.commands import Ran, run_command
 from canvas_demo.lab.database import QUERIES
+from canvas_demo.lab.metrics import read as read_metrics
 from canvas_demo.lab.records import Text
 from canvas_demo.lab.slots import slots_of
 from canvas_demo.lab.streams import Stream
 from canvas_demo.lab.traffic import Traffic
 from canvas_demo.stack import channel
+from canvas_demo.stack.errors import StackError
 
 MEBIBYTE = 1 << 20
 
@@ -73,6 +76,14 @@ class Facts(Clients):
         """What ``canvas-demo ARGUMENT…`` prints for this stack, and its exit code."""
         return run_command(self._home, *arguments)
 
+    def metrics(self) -> pd.DataFrame:
+        """What the processes that answer HTTP tell Prometheus of themselves."""
+        rows = self.status().itertuples()
+        urls = {
+            row.component: row.address for row in rows if row.address.startswith("http") and row.component != "connect"
+        }
+        return read_metrics(urls)
+
     # --- events --------------------------------------------------------------------------------------------
 
     def events(
@@ -99,6 +110,18 @@ class Facts(Clients):
         """Which consumers have handled an event, and when."""
         frame = self.database.of_every_module("inbox", {"event_id": event_id})
         return frame.sort_values("handled_at", ignore_index=True)
+
+    def parked(self) -> pd.DataFrame:
+        """Records that consumers could not handle, and those of their keys that wait behind them.
+
+        ``command("parked", "retry", name)`` has one tried again. Raises StackError while the database is away.
+        """
+        listed = self.command("parked", "list", "--json")
+        if listed.code:
+            raise StackError(listed.text)
+        rows = json.loads(listed.text)
+        columns = ["name", "head", "consumer", "event_id", "type", "topic", "partition", "offset", "key", "attempts"]
+        return pd.DataFrame(rows, columns=[*columns, "reason", "due_at", "parked_at", "headers", "value"])
 
     def stream(self, person: Person, canvas_id: str) -> Stream:
         """The events of a canvas, and its state at each version, as a person may see it."""

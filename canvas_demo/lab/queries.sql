@@ -113,7 +113,3 @@ ORDER BY slot_name
 -- How far the stack's connector has confirmed the log.
 SELECT pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::bigint AS bytes
 FROM pg_replication_slots WHERE slot_name = 'canvas_demo_outbox'
-
--- name: told
--- How many events subscribers of all subjects have been told of.
-SELECT coalesce(sum(cursor), 0)::bigint AS cursors FROM notifications.subject

@@ -52,7 +52,13 @@ class Traffic:
             ("wal", "bytes", "confirmed_flush_lsn of the slot", self._confirmed),
             ("records", "records", "ends of the topics", self._ends),
             ("consumers", "records", "offsets that the groups committed", self._committed),
-            ("frames", "events told", "cursors of the subjects", self._told),
+            ("grpc", "calls", "canvas_demo_commands_total", lambda: self._metric("canvas_demo_commands_total")),
+            (
+                "frames",
+                "frames",
+                "canvas_demo_frames_sent_total",
+                lambda: self._metric("canvas_demo_frames_sent_total"),
+            ),
         ]
 
     def _confirmed(self) -> int:
@@ -64,5 +70,6 @@ class Traffic:
     def _committed(self) -> int:
         return sum(self._lab.kafka.committed(f"canvas-demo-{module}") for module in MODULES)
 
-    def _told(self) -> int:
-        return int(self._lab.sql(QUERIES["told"])["cursors"].sum())
+    def _metric(self, name: str) -> int:
+        metrics = self._lab.metrics()
+        return int(metrics.loc[metrics["metric"] == name, "value"].sum())

@@ -1,12 +1,15 @@
 """What the lab makes of its own in the database: scratch schemas, open transactions, the ways that lose events."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 import canvas_demo.lab as labs
-from canvas_demo.lab.checks import until
+
+until = partial(labs.until, timeout=90)
+"""Long enough for a machine that does much else."""
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_a_connector_of_ones_own_loses_no_transaction_that_commits_late(lab: lab
     wanted = {str(scratch.append(each)["event_id"].iloc[0]) for each in (early, late)}
     late.commit()
     early.commit()
-    until(lambda: wanted <= {headers["ce_id"] for headers in cdc.records("order")["headers"]}, "both rows arrive", 30)
+    until(lambda: wanted <= {headers["ce_id"] for headers in cdc.records("order")["headers"]}, "both rows arrive")
 
 
 def test_an_option_of_a_connector_can_be_changed_while_it_runs(lab: labs.Lab) -> None:
@@ -71,10 +74,10 @@ def test_an_option_of_a_connector_can_be_changed_while_it_runs(lab: labs.Lab) ->
     scratch.outbox()
     cdc = lab.cdc(scratch, transforms__outbox__table__fields__additional__placement="event_type:header:kind")
     scratch.append(event_type="First")
-    until(lambda: len(cdc.records("order")) == 1, "the first row arrives", 30)
+    until(lambda: len(cdc.records("order")) == 1, "the first row arrives")
     cdc.change(transforms__outbox__table__fields__additional__placement="event_type:header:sort")
     scratch.append(event_type="Second")
-    until(lambda: len(cdc.records("order")) == 2, "the second row arrives", 30)
+    until(lambda: len(cdc.records("order")) == 2, "the second row arrives")
     headers = {**cdc.records("order")["headers"].iloc[0], **cdc.records("order")["headers"].iloc[1]}
     assert (headers["kind"], headers["sort"]) == ("First", "Second")
 

@@ -1,13 +1,16 @@
 """What the lab tells of the running stack, and breaks in it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 import canvas_demo.lab as labs
-from canvas_demo.lab.checks import until
 from canvas_demo.lab.grpc import CallRefused
+
+until = partial(labs.until, timeout=90)
+"""Long enough for a machine that does much else."""
 
 
 @pytest.fixture
@@ -92,6 +95,20 @@ def test_the_newest_events_are_the_last_rows_of_all_outboxes(lab: labs.Lab) -> N
     canvas = lab.person().create_canvas("Peas")
     assert canvas["id"] in set(lab.outbox(200)["aggregate_id"])
     assert lab.counts()["canvases"] > before
+
+
+def test_what_was_told_prometheus_counts_the_calls_of_this_person(lab: labs.Lab) -> None:
+    def calls() -> float:
+        metrics = lab.metrics()
+        return float(metrics.loc[metrics["metric"] == "canvas_demo_commands_total", "value"].sum())
+
+    before = calls()
+    lab.person().create_canvas("Peas")
+    assert calls() > before
+
+
+def test_what_is_parked_is_listed_as_a_table(lab: labs.Lab) -> None:
+    assert list(lab.parked().columns[:3]) == ["name", "head", "consumer"]
 
 
 def test_a_slot_is_watched_over_time(lab: labs.Lab) -> None:

@@ -1,13 +1,16 @@
 """Topics and consumer groups of a notebook's own."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 import canvas_demo.lab as labs
-from canvas_demo.lab.checks import until
 from canvas_demo.lab.kafka import KafkaRecord
+
+until = partial(labs.until, timeout=90)
+"""Long enough for a machine that does much else."""
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """What the widgets hold of the running stack; how they look is for tests/browser."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 import canvas_demo.lab as labs
 from canvas_demo.lab.api import Person
-from canvas_demo.lab.checks import until
 from canvas_demo.lab.sockets import Socket
+
+until = partial(labs.until, timeout=90)
+"""Long enough for a machine that does much else."""
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_debeziums_envelopes_are_shown_with_the_log_position_as_postgresql_write
     table = lab.views.cdc(lab.raw_cdc())
     table.filter_key = canvas
     person.rename_canvas(canvas, "Glasshouse")
-    shown = until(lambda: table.frame, "the envelope is shown", 30)
+    shown = until(lambda: table.frame, "the envelope is shown")
     assert shown["table"].iloc[0] == "canvases.outbox"
     assert lab.sql("SELECT %s::pg_lsn <= pg_current_wal_lsn() AS past", [shown["lsn"].iloc[0]])["past"].all()
 
@@ -109,7 +112,7 @@ def test_the_map_counts_what_moved_since_it_looked_last(lab: labs.Lab, person: P
         system.refresh()
         for flow in system.flows:
             moved[flow["way"]] = moved.get(flow["way"], 0) + flow["count"]
-        return all(moved.get(way) for way in ("commits", "wal", "records"))
+        return all(moved.get(way) for way in ("grpc", "commits", "wal", "records"))
 
     until(both, "the event is seen to move")
 
@@ -118,7 +121,7 @@ def test_a_switch_orders_what_its_button_says(lab: labs.Lab) -> None:
     with lab.faults.alone():
         switches = lab.views.switches()
         switches._asked(None, {"order": "pause", "name": "websockets-2"}, None)
-        until(lambda: switches.said == "websockets-2 is paused", "it is paused", 30)
+        until(lambda: switches.said == "websockets-2 is paused", "it is paused")
         switches.look()
         part = next(part for part in switches.parts if part["component"] == "websockets-2")
         assert part["orders"] == ["resume", "kill"]
@@ -128,7 +131,7 @@ def test_a_switch_orders_what_its_button_says(lab: labs.Lab) -> None:
 
 def test_a_slot_is_drawn_with_what_it_retains(lab: labs.Lab) -> None:
     gauge = lab.views.slot()
-    until(lambda: len(gauge.points) >= 3, "three points", 30)
+    until(lambda: len(gauge.points) >= 3, "three points")
     assert [point["retained"] for point in gauge.points[:3]] == list(gauge.frame["retained_bytes"][:3])
 
 
