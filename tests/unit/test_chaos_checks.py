@@ -1,5 +1,6 @@
 """What is judged after a chaos run: a good run passes, and each thing that can go wrong is seen by its check."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from canvas_demo.chaos.checks import CHECKS, judge
 from canvas_demo.chaos.evidence import Evidence, Row
 from canvas_demo.chaos.load import Command
 from canvas_demo.chaos.plan import FAULTS, NOTES, Choices, faults_of, moments
+from canvas_demo.chaos.run import Happened, Outcome, Plan, as_json
 from canvas_demo.chaos.subscriber import Seen, View
 
 SUBJECT, FILE = "canvas/c", "file/f"
@@ -140,3 +142,13 @@ def test_faults_are_spread_over_the_run() -> None:
 def test_notes_are_moved_where_there_are_some_and_not_too_many(notes: int, never: str) -> None:
     choices = Choices(1, 1)
     assert never not in {choices.action(notes) for _ in range(200)}
+
+
+def test_an_outcome_says_of_each_check_whether_it_holds() -> None:
+    happened = [Happened("kafka", "killed kafka", 3.2)]
+    fine = json.loads(as_json(Outcome(Plan(1, 10, 1, 5), good(), 12.34, happened)))
+    assert fine["holds"] is True
+    assert fine["faults"] == [{"fault": "kafka", "what": "killed kafka", "recovered_after": 3.2}]
+    assert set(fine["checks"]) == set(CHECKS)
+    lost = json.loads(as_json(Outcome(Plan(1, 10, 1, 5), without_row("e3"), 12.34)))
+    assert lost["holds"] is False
