@@ -25,6 +25,7 @@ from canvas_demo.kernel.rpc import CHANNEL_OPTIONS
 
 Outcome = Literal["accepted", "refused", "unknown"]
 
+SETS_UP_WITHIN = 120.0
 ANSWERS_WITHIN = 10.0
 GIVES_UP_AFTER = 600.0
 """Seconds after which a command that was never answered is given up."""
@@ -99,14 +100,17 @@ class Api:
         """A new organisation with so many canvases."""
         name = f"chaos-{uuid4().hex[:12]}"
         account = {"username": name, "password": uuid4().hex}
-        (await self.http.post("/api/organizations", json={"name": name, **account})).raise_for_status()
-        session = (await self.http.post("/api/login", json=account)).raise_for_status().json()
+        await self._set_up("/api/organizations", {"name": name, **account})
+        session = await self._set_up("/api/login", account)
         made = [await self._new_canvas(session["token"], f"Canvas {number}") for number in range(canvases + 1)]
         return Organization(session["user"]["organization_id"], session["token"], made[1:], made[0])
 
     async def _new_canvas(self, token: str, name: str) -> str:
-        answer = await self.http.post("/api/canvases", json={"name": name}, headers=_bearer(token))
-        return str(answer.raise_for_status().json()["id"])
+        return str((await self._set_up("/api/canvases", {"name": name}, _bearer(token)))["id"])
+
+    async def _set_up(self, path: str, body: dict[str, str], headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401  (JSON)
+        answer = await self.http.post(path, json=body, headers=headers, timeout=SETS_UP_WITHIN)
+        return answer.raise_for_status().json()
 
     async def upload(self, of: Organization, size: int) -> httpx.Response:
         """Put a file on the organisation's folder."""
