@@ -1,12 +1,19 @@
 """The whole system under load, with its parts killed: a short run of `canvas-demo chaos`."""
 
 import json
+import os
+
+import pytest
 
 from tests.conftest import APART, Stack
 
 KILLS = ("transaction", "handler", "connect", "kafka", "postgres")
 
 
+@pytest.mark.skipif(
+    "CANVAS_DEMO_TEST_CHAOS" not in os.environ,
+    reason="how long it takes on two quiet cores is not known yet; CANVAS_DEMO_TEST_CHAOS=1 runs it",
+)
 def test_nothing_is_lost_and_nothing_comes_twice_whatever_is_killed(own_stack: Stack) -> None:
     own_stack.cli("up", "--detach", "--websocket-hosts", "2", *APART)
     among = [word for kind in KILLS for word in ("--among", kind)]

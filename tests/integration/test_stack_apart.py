@@ -139,7 +139,7 @@ def test_the_web_port_passes_websockets_on_to_the_hosts_in_turn(stack: Stack, ad
 def test_the_web_port_tells_why_a_host_refused_and_why_it_closed(stack: Stack, ada: Person) -> None:
     url = stack.env["WEB_URL"].replace("http", "ws", 1) + "/ws"
     with pytest.raises(InvalidStatus) as stranger:
-        connect(url)
+        connect(url, additional_headers={"authorization": "Bearer nobody"})
     assert stranger.value.response.status_code == 401
     evil = {"authorization": f"Bearer {ada.token}", "origin": "http://evil.example"}
     with pytest.raises(InvalidStatus) as foreign:
