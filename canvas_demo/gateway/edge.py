@@ -26,6 +26,7 @@ PLAIN_BODY_LIMIT = 1024 * 1024
 """Bytes of a body that is read whole."""
 DRAIN_LIMIT = 16 * 1024 * 1024
 DRAIN_SECONDS = 5
+PREFIX = re.compile(r"(/[\w.~%@-]+)+")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Cache-Control": "private, no-cache",
@@ -113,6 +114,8 @@ class _Exchange:
                 headers.setdefault(name, value)
             headers["X-Correlation-Id"] = self.trace.correlation_id
             headers["traceparent"] = self.trace.traceparent
+            if message["status"] < 300 and headers.get("Location", "").startswith("/"):
+                headers["Location"] = prefix_of(Headers(scope=self.scope)) + headers["Location"]
             if message["status"] >= 400:
                 await self._drain()
         await self.push(message)
@@ -127,6 +130,16 @@ class _Exchange:
                     await self.receive()
         except TimeoutError:
             log.info("body not read to its end", path=self.scope["path"])
+
+
+def prefix_of(headers: Headers) -> str:
+    """The folder that a proxy has put us in, without a slash at its end; empty where there is none.
+
+    For the addresses in an answer, and for where its cookie goes back to: on a JupyterHub everybody's
+    servers have one host, and other people's must not get it. It concerns whoever asks alone, so anybody may say it.
+    """
+    prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+    return prefix if PREFIX.fullmatch(prefix) else ""
 
 
 def is_foreign(method: str, headers: Headers, origins: Collection[str]) -> bool:

@@ -1,18 +1,16 @@
 """Sign in, stay signed in, and sign out."""
 
-import re
-
 from fastapi import APIRouter, Request, Response
 
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
 from canvas_demo.gateway.callers import COOKIE, Caller, ClientAddress, IdempotencyKey
 from canvas_demo.gateway.clients import Modules
+from canvas_demo.gateway.edge import prefix_of
 from canvas_demo.gateway.models import Credentials, JwkSet, PasswordChange, Session, user_of
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.rpc import ask
 
 router = APIRouter(tags=["sign-in"])
-_PREFIX = re.compile(r"(/[\w.~%@-]+)+")
 
 
 @router.post("/api/login", summary="Sign in", responses=documented(401, 422, 429))
@@ -61,7 +59,7 @@ async def change_password(
 @router.post("/api/logout", status_code=204, summary="Sign out", responses=documented())
 async def logout(request: Request, response: Response) -> None:
     """Clears the cookie. A token that was copied elsewhere holds until it expires or the password is changed."""
-    response.delete_cookie(COOKIE, path=_folder(request), httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path=f"{prefix_of(request.headers)}/", httponly=True, samesite="strict")
 
 
 @router.get("/.well-known/jwks.json", summary="Get the keys that tokens are checked with", responses=documented())
@@ -77,19 +75,10 @@ def _session(answer: pb.LoginResponse, request: Request, response: Response) -> 
         COOKIE,
         answer.token,
         max_age=answer.expires_in,
-        path=_folder(request),
+        path=f"{prefix_of(request.headers)}/",
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="strict",
     )
     response.headers["Cache-Control"] = "no-store"
     return Session(token=answer.token, user=user_of(answer.user), expires_in=answer.expires_in)
-
-
-def _folder(request: Request) -> str:
-    """Where the cookie is sent back to: behind a proxy that puts us in a folder, to that folder alone.
-
-    On a JupyterHub, other people's servers have the same host; they must not get it.
-    """
-    prefix = request.headers.get("x-forwarded-prefix", "").rstrip("/")
-    return f"{prefix}/" if _PREFIX.fullmatch(prefix) else "/"

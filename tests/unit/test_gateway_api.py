@@ -45,6 +45,13 @@ async def test_behind_a_proxy_that_puts_us_in_a_folder_the_cookie_is_of_that_fol
     assert not any(part.lower().startswith("domain") for part in parts)
 
 
+async def test_behind_such_a_proxy_what_was_made_is_found_in_that_folder(gateway: Gateway) -> None:
+    answer = await gateway.call(
+        "POST", "/api/canvases", json={"name": "Plan"}, headers={"X-Forwarded-Prefix": "/user/ada/canvas-demo"}
+    )
+    assert answer.headers["Location"] == f"/user/ada/canvas-demo/api/canvases/{answer.json()['id']}"
+
+
 async def test_signing_out_clears_the_cookie(gateway: Gateway) -> None:
     await gateway.http.post("/api/login", json={"username": "admin", "password": "changeme"})
     assert (await gateway.http.post("/api/logout")).status_code == 204
