@@ -43,7 +43,7 @@ def test_a_session_begins_with_its_own_command_after_the_stack_was_started(tmp_p
     waits = f"while ! [ -e {said} ]; do sleep 0.01; done; cat {said}; echo $JUPYTER_CONFIG_PATH"
     command = [str(BINDER / "start"), "timeout", "30", "sh", "-c", waits]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["up --detach", str(ROOT / "jupyter")]
+    assert done.stdout.splitlines() == ["up --detach --websocket-hosts 2", str(ROOT / "jupyter")]
 
 
 def test_jupyter_opens_with_the_table_of_contents() -> None:
