@@ -45,7 +45,7 @@ prepare: setup ## Fetch the Java side of the stack ahead: Kafka, Connect, Debezi
 .PHONY: lab
 lab: prepare ## Start the stack and open JupyterLab on the notebooks; LAB_ARGS=--no-browser without a screen
 	@started=; $(BIN)/canvas-demo status >/dev/null 2>&1 || started=yes; \
-	$(BIN)/canvas-demo up --detach || exit 1; \
+	$(BIN)/canvas-demo up --detach --websocket-hosts 2 || exit 1; \
 	trap 'test -z "$$started" || $(CURDIR)/$(BIN)/canvas-demo down' EXIT; \
 	trap : INT; \
 	test "$$(id -u)" != 0 || root=--allow-root; \
