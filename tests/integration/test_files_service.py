@@ -1,7 +1,9 @@
 """Contents as the module files keeps them: held to limits, to keys, to time, and to what was stored."""
 
+import asyncio
 import random
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from canvas_demo.contracts.files.v1 import files_pb2_grpc as pb_grpc
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
 from canvas_demo.kernel.database import open_pool
 from canvas_demo.kernel.errors import DomainError, Gone, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.rpc import Channels, ask, error_of
 from canvas_demo.modules.files.contents import PART
 from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT
@@ -156,7 +159,15 @@ async def test_contents_of_destroyed_keys_are_gone_and_that_is_said(files: Files
     with pytest.raises(Gone, match="destroyed"):
         await files.read(file.id)
     with pytest.raises(Gone, match="destroyed"):
+        await until_refused(files)
+
+
+async def until_refused(files: Files) -> None:
+    """Begin uploads until one is refused: a process uses a key that it has fetched for `REMEMBERED` seconds."""
+    end = time.monotonic() + 3 * REMEMBERED
+    while time.monotonic() < end:
         await files.begin(1)
+        await asyncio.sleep(0.2)
 
 
 # --- what is said of a content -----------------------------------------------------------------------------

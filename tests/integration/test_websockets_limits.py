@@ -1,13 +1,14 @@
 """What a client may not do: speak too often, go away unnoticed, or take nothing of what it asks for."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from canvas_demo.modules.websockets import protocol
 from tests.integration.test_websockets_hosts import a_name, closing, send
-from tests.integration.websocket_clients import DEADLINE, opened
+from tests.integration.websocket_clients import DEADLINE, Socket, opened
 from tests.integration.websocket_frames import PING, PONG, TEXT, RawClient
 from tests.integration.websocket_hosts import hosts, person
 
@@ -19,14 +20,21 @@ async def test_who_speaks_too_often_is_warned_and_who_goes_on_is_closed(stack: A
         opened(host.url, person()) as other,
     ):
         await hasty.say(*["message"] * 6)
-        answers = await hasty.frames(3)
-        assert [(each["type"], each["code"]) for each in answers] == [("error", "rate_limited")] * 3
         await send(host, hasty)
-        assert await hasty.text() == "hello", "a warning leaves the connection as it is"
+        warnings = [json.loads(text)["code"] for text in await until_hello(hasty)]
+        assert warnings == ["rate_limited"] * 3, "and the connection is as it was"
         await hasty.say("message")
         assert await closing(hasty) == (1008, "too many messages")
         await send(host, other)
         assert await other.text() == "hello"
+
+
+async def until_hello(client: Socket) -> list[str]:
+    """What came before the greeting, without the answers of the notifications module, which come in their own time."""
+    texts = []
+    while (text := await client.text()) != "hello":
+        texts.append(text)
+    return [text for text in texts if "invalid_message" not in text]
 
 
 async def test_frames_that_are_no_text_count_too(stack: Any) -> None:
