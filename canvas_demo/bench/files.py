@@ -2,7 +2,8 @@
 
 Both are spoken to over one connection of their own, by a client that does nothing but send and
 receive. The memory is the growth of the backend's processes (PSS, proc_pid_smaps(5)) over what they
-have after a small file went through.
+have after a small file went through. The processor seconds, user and system, are those of the same
+processes: they tell what a change is worth also on a machine that has other things to do.
 """
 
 import json
@@ -87,7 +88,9 @@ def print_files(size: int, *, as_json: bool) -> None:
     print(f"{size} MiB, one after the other")
     for name, of in figures.items():
         print(f"{name:10} upload {of['upload_mb_s']:6.0f} MB/s   download {of['download_mb_s']:6.0f} MB/s")
-    print(f"the transfer added at most {figures['files']['memory_added_mib']:.0f} MiB to the backend")
+    files = figures["files"]
+    print(f"the backend's processors, a GiB: {files['upload_cpu_s']:.1f} s up, {files['download_cpu_s']:.1f} s down")
+    print(f"the transfer added at most {files['memory_added_mib']:.0f} MiB to the backend")
 
 
 def measure(environment: dict[str, Any], home: str, size: int) -> dict[str, dict[str, float]]:
@@ -122,10 +125,18 @@ def _files(environment: dict[str, Any], home: str, size: int) -> dict[str, float
         exchange.download(f"/api/files/{upload(64 * MIB)}/content")  # what the first transfer needs, each has
         ids: list[str] = []
         with _memory(home) as memory:
-            up = _speed(size, lambda: ids.append(upload(size)))
-            down = _speed(size, lambda: exchange.download(f"/api/files/{ids[0]}/content"))
+            with _processors(home, size) as up_cpu:
+                up = _speed(size, lambda: ids.append(upload(size)))
+            with _processors(home, size) as down_cpu:
+                down = _speed(size, lambda: exchange.download(f"/api/files/{ids[0]}/content"))
         http.delete(f"/api/files/{ids[0]}").raise_for_status()
-    return {"upload_mb_s": up, "download_mb_s": down, "memory_added_mib": memory()}
+    return {
+        "upload_mb_s": up,
+        "download_mb_s": down,
+        "upload_cpu_s": up_cpu[0],
+        "download_cpu_s": down_cpu[0],
+        "memory_added_mib": memory(),
+    }
 
 
 def _speed(size: int, transfer: Any) -> float:  # noqa: ANN401  (whatever it answers)
@@ -143,6 +154,15 @@ def _plain_server(path: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
         finally:
             server.terminate()
+
+
+@contextmanager
+def _processors(home: str, size: int) -> Iterator[list[float]]:
+    """The processor seconds of the backend in the block, as if ``size`` were a GiB."""
+    processes, taken = _backend(home), list[float]()
+    before = _cpu(processes)
+    yield taken
+    taken.append(round((_cpu(processes) - before) * 1024 * MIB / size, 2))
 
 
 @contextmanager
@@ -176,6 +196,10 @@ def _backend(home: str) -> list[int]:
     if not found:
         raise RuntimeError(f"no backend runs in {home}")
     return found
+
+
+def _cpu(pids: list[int]) -> float:
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
 
 
 def _pss(pids: list[int]) -> float:
