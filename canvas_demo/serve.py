@@ -142,6 +142,7 @@ def web_config(settings: Settings, app: Any) -> uvicorn.Config:  # noqa: ANN401 
     """How the web server answers with ``app``; whom it believes about where requests come from."""
     return uvicorn.Config(
         app,
+        http="canvas_demo.gateway.http:BoundedProtocol",
         ws="canvas_demo.modules.websockets.protocol:WireProtocol",
         ws_max_size=WEBSOCKET_FRAME,
         ws_per_message_deflate=False,

@@ -6,7 +6,9 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
+import httpx
 import psutil
 import pytest
 
@@ -154,3 +156,58 @@ def _pid_of_web(stack: Any) -> int:
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
             return int(connection.pid)
     raise AssertionError(f"nobody listens on {port}")
+
+
+# --- sent twice --------------------------------------------------------------------------------------------
+
+
+def test_an_upload_that_broke_off_is_sent_again_with_its_key_and_lies_there_once(person: Person, stack: Any) -> None:
+    canvas_id, key, content = person.new_canvas(), str(uuid4()), random.randbytes(200_000)
+    head = (
+        f"POST /api/canvases/{canvas_id}/files HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {person.token}\r\n"
+        f"Idempotency-Key: {key}\r\nContent-Type: multipart/form-data; boundary=cut\r\nContent-Length: 300000\r\n\r\n"
+        '--cut\r\nContent-Disposition: form-data; name="file"; filename="plan.txt"\r\n\r\n'
+    )
+    address = urlsplit(stack.env["WEB_URL"])
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(head.encode() + content[:100_000])
+        (item,) = until(lambda: person.canvas(canvas_id)["items"], lambda items: len(items) == 1)
+    sent = {"files": {"file": ("plan.txt", content)}, "headers": {"Idempotency-Key": key}}
+    first, again = (person.call("POST", f"/api/canvases/{canvas_id}/files", 201, **sent) for _ in range(2))
+    assert first.json() == again.json()
+    assert first.json()["file"]["id"] == item["file_id"]
+    assert first.json()["file"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert file_statuses(stack.env["DATABASE_URL"], item["file_id"]) == ["PENDING", "UPLOADED"]
+    assert len(person.canvas(canvas_id)["items"]) == 1
+
+
+def test_a_key_stands_for_one_content(person: Person) -> None:
+    canvas_id, key = person.new_canvas(), str(uuid4())
+
+    def send(content: bytes) -> httpx.Response:
+        sent = {"files": {"file": ("plan.txt", content)}, "headers": {"Idempotency-Key": key}}
+        return person.call("POST", f"/api/canvases/{canvas_id}/files", **sent)
+
+    file = send(b"content").json()["file"]
+    assert fields_of(send(b"another")) == ["Idempotency-Key"]
+    assert person.call("GET", f"/api/files/{file['id']}/content", 200).content == b"content"
+
+
+# --- what a content is, and when it is gone ----------------------------------------------------------------
+
+
+def test_a_content_is_served_as_what_it_shows_itself_to_be(person: Person) -> None:
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 100
+    file = person.upload(person.new_canvas(), png)["file"]  # declared as text/plain
+    assert file["media_type"] == "image/png"
+    assert person.call("GET", f"/api/files/{file['id']}/content", 200).headers["Content-Type"] == "image/png"
+
+
+def test_when_an_organisation_s_keys_are_destroyed_its_contents_are_gone(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    file_id = person.upload(canvas_id, b"content")["file"]["id"]
+    confirm = {"confirm": person.user["organization_id"]}
+    person.call("DELETE", "/api/organization/keys", 204, params=confirm)
+    problem_of(person.call("GET", f"/api/files/{file_id}/content"), 410)
+    problem_of(person.call("POST", f"/api/canvases/{canvas_id}/files", files={"file": ("a", b"b")}), 410)
+    assert person.call("GET", f"/api/files/{file_id}", 200).json()["status"] == "UPLOADED"
