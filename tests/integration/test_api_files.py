@@ -166,13 +166,14 @@ def test_an_upload_that_broke_off_is_sent_again_with_its_key_and_lies_there_once
     head = (
         f"POST /api/canvases/{canvas_id}/files HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {person.token}\r\n"
         f"Idempotency-Key: {key}\r\nContent-Type: multipart/form-data; boundary=cut\r\nContent-Length: 300000\r\n\r\n"
-        '--cut\r\nContent-Disposition: form-data; name="file"; filename="plan.txt"\r\n\r\n'
+        '--cut\r\nContent-Disposition: form-data; name="file"; filename="plan.txt"\r\n'
+        "Content-Type: text/plain\r\n\r\n"
     )
     address = urlsplit(stack.env["WEB_URL"])
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode() + content[:100_000])
         (item,) = until(lambda: person.canvas(canvas_id)["items"], lambda items: len(items) == 1)
-    sent = {"files": {"file": ("plan.txt", content)}, "headers": {"Idempotency-Key": key}}
+    sent = {"files": {"file": ("plan.txt", content, "text/plain")}, "headers": {"Idempotency-Key": key}}
     first, again = (person.call("POST", f"/api/canvases/{canvas_id}/files", 201, **sent) for _ in range(2))
     assert first.json() == again.json()
     assert first.json()["file"]["id"] == item["file_id"]
