@@ -113,3 +113,70 @@ def test_the_trace_of_a_request_is_that_of_its_event(person: Person, stack: Any)
             [answer.json()["id"]],
         ).fetchone()
     assert row == (headers["X-Correlation-Id"], headers["X-Correlation-Id"], traceparent)
+
+
+# --- lists, and a canvas as it was --------------------------------------------------------------------------
+
+
+def pages_of(person: Person, **query: Any) -> list[list[str]]:
+    """The names on each page of the list, followed to its end."""
+    pages, token = [], ""
+    while True:
+        page = person.call("GET", "/api/canvases", 200, params={**query, "page_token": token}).json()
+        pages.append([canvas["name"] for canvas in page["canvases"]])
+        if not (token := page["next_page_token"]):
+            return pages
+
+
+def test_a_list_is_sorted_as_asked_and_comes_in_pages(person: Person) -> None:
+    for name in ("birch", "Alder", "elm", "cedar", "Dogwood"):
+        person.new_canvas(name)
+    assert pages_of(person, order_by="name", page_size=2) == [["Alder", "birch"], ["cedar", "Dogwood"], ["elm"]]
+    assert pages_of(person, order_by="-name", page_size=4) == [["elm", "Dogwood", "cedar", "birch"], ["Alder"]]
+    assert pages_of(person, order_by="created_at") == [["birch", "Alder", "elm", "cedar", "Dogwood"]]
+
+
+def test_a_page_goes_on_where_the_one_before_ended_whatever_came_between(person: Person) -> None:
+    for name in ("b", "d", "f"):
+        person.new_canvas(name)
+    query = {"order_by": "name", "page_size": 2}
+    first = person.call("GET", "/api/canvases", 200, params=query).json()
+    person.new_canvas("a"), person.new_canvas("e")
+    rest = person.call("GET", "/api/canvases", 200, params={**query, "page_token": first["next_page_token"]}).json()
+    assert [canvas["name"] for canvas in first["canvases"] + rest["canvases"]] == ["b", "d", "e", "f"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("page_size", 0), ("page_size", 201), ("order_by", "size"), ("page_token", "made-up")]
+)
+def test_a_page_that_there_can_not_be_is_422_and_named(person: Person, field: str, value: Any) -> None:
+    assert fields_of(person.call("GET", "/api/canvases", params={field: value})) == [field]
+
+
+def test_an_archived_canvas_is_listed_apart_until_it_is_restored(person: Person) -> None:
+    path = f"/api/canvases/{person.new_canvas()}"
+    person.call("DELETE", path, 204)
+    assert (pages_of(person), pages_of(person, archived=True)) == ([[]], [["Plan"]])
+    assert person.call("POST", f"{path}/restore", 200).headers["ETag"] == '"3"'
+    assert (pages_of(person), pages_of(person, archived=True)) == ([["Plan"]], [[]])
+
+
+def test_a_canvas_is_shown_as_it_was_at_each_version(person: Person) -> None:
+    path = f"/api/canvases/{person.new_canvas()}"
+    seen = [person.call("GET", path).json()]
+    note = person.call("POST", f"{path}/items", 201, json={"x": 1, "y": 2, "text": "Water the garden"}).json()
+    seen.append(person.call("GET", path).json())
+    for change in ({"text": "Mow the lawn"}, {"width": 20, "height": 10}, {"layer": 7}, {"x": 3, "y": 4}):
+        person.call("PATCH", f"{path}/items/{note['id']}", 200, json=change)
+        seen.append(person.call("GET", path).json())
+    person.call("DELETE", f"{path}/items/{note['id']}", 204)
+    person.call("PATCH", path, 200, json={"name": "Garden"})
+    assert [canvas["version"] for canvas in seen] == [1, 2, 3, 4, 5, 6]
+    for canvas in seen:
+        assert person.call("GET", path, 200, params={"version": canvas["version"]}).json() == canvas
+    assert person.call("GET", path, params={"version": 8}).json() == person.call("GET", path).json()
+    assert (seen[5]["items"][0]["text"], seen[5]["items"][0]["layer"]) == ("Mow the lawn", 7)
+
+
+def test_a_version_that_there_never_was_is_404(person: Person) -> None:
+    problem_of(person.call("GET", f"/api/canvases/{person.new_canvas()}", params={"version": 2}), 404)

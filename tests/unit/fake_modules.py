@@ -36,6 +36,7 @@ from canvas_demo.kernel.trace import Trace, current_trace, new_id
 from canvas_demo.kernel.values import checked_id, checked_name
 from canvas_demo.modules.canvases import domain
 from canvas_demo.modules.canvases.store import CANVAS
+from canvas_demo.modules.files import domain as files_domain
 
 NOW = "2026-01-01T00:00:00.000000Z"
 EXPIRY = "2026-01-02T00:00:00.000000Z"
@@ -230,13 +231,16 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def CreateFile(self, request: files_pb2.CreateFileRequest, context: Any) -> files_pb2.File:
         caller = current_caller()
         self._check_size(request.size)
+        said = (request.name, request.media_type, dict(request.attributes))
+        command = files_domain.CreateFile(new_id(), caller.organization_id, *said, caller.user_id)
+        (created,) = files_domain.decide(None, command)
         file = files_pb2.File(
-            id=new_id(),
-            organization_id=caller.organization_id,
-            status="PENDING",
-            name=checked_name(request.name),
-            media_type=request.media_type or "application/octet-stream",
-            created_by=caller.user_id,
+            id=created.file_id,
+            organization_id=created.organization_id,
+            status=created.status,
+            name=created.name,
+            media_type=created.media_type,
+            created_by=created.created_by,
             created_at=NOW,
             updated_at=NOW,
             version=1,

@@ -7,11 +7,11 @@ SELECT item_id, kind, file_id, x, y, width, height, layer, text, status, name, m
 FROM item WHERE canvas_id = %s ORDER BY layer, item_id
 
 -- name: list_canvases
--- {key} is created_at, updated_at or name; {after} is < or >, {direction} is DESC or ASC.
+-- {key} is what is sorted by, {after_key} that of the last one seen; {after} is < or >, {direction} is DESC or ASC.
 SELECT canvas_id, organization_id, name, created_by, archived, version, created_at, updated_at
 FROM canvas
 WHERE organization_id = %(organization_id)s AND archived = %(archived)s
-    AND (%(after_id)s::text IS NULL OR ({key}, canvas_id) {after} (%(after_key)s, %(after_id)s))
+    AND (%(after_id)s::text IS NULL OR ({key}, canvas_id) {after} ({after_key}, %(after_id)s))
 ORDER BY {key} {direction}, canvas_id {direction}
 LIMIT %(limit)s
 

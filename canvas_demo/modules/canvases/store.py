@@ -16,6 +16,12 @@ from canvas_demo.modules.canvases.domain import Canvas, File, Item, decide, evol
 
 QUERIES = Queries(__package__)
 OrderKey = Literal["created_at", "updated_at", "name"]
+SORTED_BY: dict[OrderKey, str] = {
+    "created_at": "{}",
+    "updated_at": "{}",
+    "name": "lower({}::text)",
+}
+"""What a list is sorted by, of a canvas's value or of another's: names as people look for them, without their case."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ async def list_canvases(connection: Connection, organization_id: str, page: Page
     """The organisation's canvases of a page, without their items."""
     after_key, after_id = page.after or (None, None)
     query = sql.SQL(QUERIES["list_canvases"]).format(
-        key=sql.Identifier(page.key),
+        key=sql.SQL(SORTED_BY[page.key]).format(sql.Identifier(page.key)),
+        after_key=sql.SQL(SORTED_BY[page.key]).format(sql.Placeholder("after_key")),
         after=sql.SQL("<" if page.descending else ">"),
         direction=sql.SQL("DESC" if page.descending else "ASC"),
     )
