@@ -24,6 +24,9 @@ PARKED = Gauge("canvas_demo_parked_records", "Records that wait in `parked`, tho
 SLOT_LAG = Gauge("canvas_demo_slot_lag_bytes", "WAL written that Debezium has not confirmed.")
 SLOT_RETAINED = Gauge("canvas_demo_slot_retained_bytes", "WAL that the slot keeps from being removed.")
 SLOT_LIMIT = Gauge("canvas_demo_slot_limit_bytes", "WAL that a slot may keep before it is lost; -1: no limit.")
+SLOT_INTACT = Gauge(
+    "canvas_demo_slot_intact", "Whether the slot was there at the last look, and kept all that it should."
+)
 SLOT_LOSSES = Counter("canvas_demo_slot_losses", "Times that the slot was found missing or lost.")
 SOCKETS = Gauge("canvas_demo_sockets", "Websockets that are open on this host.")
 FRAMES = Counter("canvas_demo_frames_sent", "Frames sent to websockets.")

@@ -17,7 +17,7 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from canvas_demo.kernel.metrics import SLOT_LAG, SLOT_LIMIT, SLOT_LOSSES, SLOT_RETAINED
+from canvas_demo.kernel.metrics import SLOT_INTACT, SLOT_LAG, SLOT_LIMIT, SLOT_LOSSES, SLOT_RETAINED
 from canvas_demo.kernel.migrate import SLOT
 from canvas_demo.kernel.settings import CDC_ROLE, Settings
 from canvas_demo.kernel.sql import Queries
@@ -116,6 +116,7 @@ class _Watch:
         SLOT_LAG.set(state.lag)
         SLOT_RETAINED.set(state.retained)
         SLOT_LIMIT.set(state.limit)
+        SLOT_INTACT.set(not state.lost)
         before = self._was
         if state.lost and not (before and before.lost):
             SLOT_LOSSES.inc()

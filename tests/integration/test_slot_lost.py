@@ -75,10 +75,10 @@ class Writer:
         return arrivals(read_until(self.bootstrap, self.topic, all_there))
 
 
-def losses(stack: Any) -> float:
-    """How often the running stack has noticed that the slot was lost."""
+def told_of_slot(stack: Any, name: str) -> float:
+    """A metric of the slot, as the running stack has seen it last."""
     told = metrics(httpx.get(f"{stack.env['WEB_URL']}/metrics", timeout=30).raise_for_status().text)
-    return told["canvas_demo_slot_losses_total"][()]
+    return told[f"canvas_demo_slot_{name}"][()]
 
 
 def drop_slot(url: str) -> None:
@@ -107,14 +107,15 @@ def test_a_slot_that_is_dropped_under_load_costs_no_event(stack: Any) -> None:
 
 def test_a_slot_that_is_dropped_while_nothing_reads_is_told_of_and_costs_no_event(stack: Any) -> None:
     writer = Writer(stack)
-    before = losses(stack)
+    until(lambda: told_of_slot(stack, "intact"), bool)
+    before = told_of_slot(stack, "losses_total")
     stack.cli("stop", "outbox")
     try:
         writer.write(3)
         drop_slot(stack.env["DATABASE_URL"])
         writer.write(3)
         until(lambda: stack.cli("status"), lambda said: f"{SLOT} is missing" in said)
-        until(lambda: losses(stack), lambda now: now > before)
+        until(lambda: told_of_slot(stack, "losses_total"), lambda now: now > before)
         with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [SLOT])
         writer.write(3)
