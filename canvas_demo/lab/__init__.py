@@ -8,20 +8,27 @@ from canvas_demo.lab.api import ApiError
 from canvas_demo.lab.checks import NotYet, Unmet, assert_no_background_errors, expect, expect_none, refused, until
 from canvas_demo.lab.commands import check_imports
 from canvas_demo.lab.connection import connect
+from canvas_demo.lab.events_copy import EventsCopy
+from canvas_demo.lab.forging import forged_tokens, read_token
 from canvas_demo.lab.grpc import CallRefused
 from canvas_demo.lab.session import Lab
+from canvas_demo.lab.sockets import Refused
 
 __all__ = [
     "ApiError",
     "CallRefused",
+    "EventsCopy",
     "Lab",
     "NotYet",
+    "Refused",
     "Unmet",
     "assert_no_background_errors",
     "check_imports",
     "connect",
     "expect",
     "expect_none",
+    "forged_tokens",
+    "read_token",
     "refused",
     "until",
 ]

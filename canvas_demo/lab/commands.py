@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Ran:
 def run_command(home: Path, *arguments: str) -> Ran:
     """``canvas-demo ARGUMENT…`` on the stack in ``home``."""
     environment = {**os.environ, "CANVAS_DEMO_HOME": str(home)}
-    return _run([sys.executable, "-m", "canvas_demo", *arguments], environment, Path.cwd())
+    return run_in(Path.cwd(), [sys.executable, "-m", "canvas_demo", *arguments], environment)
 
 
 def check_imports(planted: Mapping[str, str] | None = None) -> Ran:
@@ -41,12 +41,12 @@ def check_imports(planted: Mapping[str, str] | None = None) -> Ran:
             with (copy / file).open("a") as source:
                 source.write(f"\n{line}\n")
         code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as main; main()"
-        return _run(
-            [sys.executable, "-c", code, "--no-cache", "--no-logo"], {**os.environ, "NO_COLOR": "1"}, Path(folder)
-        )
+        command = [sys.executable, "-c", code, "--no-cache", "--no-logo"]
+        return run_in(Path(folder), command, {**os.environ, "NO_COLOR": "1"})
 
 
-def _run(command: list[str], environment: dict[str, str], folder: Path) -> Ran:
+def run_in(folder: Path, command: Sequence[str], environment: Mapping[str, str]) -> Ran:
+    """One of our own commands, run in a folder."""
     done = subprocess.run(  # noqa: S603  (our own commands)
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
     )

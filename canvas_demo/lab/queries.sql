@@ -113,3 +113,22 @@ ORDER BY slot_name
 -- How far the stack's connector has confirmed the log.
 SELECT pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::bigint AS bytes
 FROM pg_replication_slots WHERE slot_name = 'canvas_demo_outbox'
+
+-- name: stored_parts
+-- Where the parts of a file's content lie: bytes of plaintext, and the object that holds them sealed.
+SELECT number, start, size, object FROM files.part WHERE file_id = %s ORDER BY number
+
+-- name: plant_event
+-- An event after the newest of a canvas; what is not given is as there.
+INSERT INTO canvases.outbox (
+    event_id, aggregate_type, aggregate_id, aggregate_version, event_type, schema_version, organization_id, payload,
+    correlation_id, causation_id, traceparent, occurred_at
+)
+SELECT
+    gen_random_uuid(), aggregate_type, aggregate_id, aggregate_version + 1, %(event_type)s, %(schema_version)s,
+    organization_id, %(payload)s, correlation_id, causation_id, traceparent, clock_timestamp()
+FROM canvases.outbox
+WHERE aggregate_id = %(aggregate_id)s
+ORDER BY aggregate_version DESC
+LIMIT 1
+RETURNING event_id::text

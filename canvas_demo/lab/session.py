@@ -20,6 +20,7 @@ from canvas_demo.lab.relay import PollingRelay
 from canvas_demo.lab.scratch import Scratch, Transaction
 from canvas_demo.lab.slots import SlotHistory
 from canvas_demo.lab.sockets import Socket
+from canvas_demo.lab.stored import StoredContent
 from canvas_demo.lab.topics import OwnTopic
 from canvas_demo.lab.wal import PUBLICATION, Wal
 
@@ -76,6 +77,10 @@ class Lab(Facts):
         token = who if isinstance(who, str) else who.token
         title = name or ("client" if isinstance(who, str) else who.username)
         return self._own(Socket(title, self.environment["WS_URLS"][host], token))
+
+    def stored(self, file_id: str) -> StoredContent:
+        """The content of a file as it lies on the disk. Raises FileNotFoundError where it lies elsewhere."""
+        return self._own(StoredContent(self.database, self._home / "files", file_id))
 
     # --- a database, topics, groups and connectors of one's own --------------------------------------------
 

@@ -1,11 +1,13 @@
 """The stream of one aggregate: its events in their order, and its state at each version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
+from psycopg.types.json import Jsonb
 
 from canvas_demo.lab.api import Person
+from canvas_demo.lab.database import QUERIES
 from canvas_demo.lab.records import Record
 
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ class Stream:
     def at(self, version: int) -> Record:
         """The state as it was at a version, folded by the module. Raises `ApiError`."""
         return self.person.call("GET", f"/api/canvases/{self.aggregate_id}", params={"version": version})
+
+    def plant(self, event_type: str, payload: Mapping[str, Any], schema_version: int = 1) -> str:
+        """Append an event as another version of the program might have, and nothing else with it; its id.
+
+        The state tables know nothing of it until they are written anew.
+        """
+        row = {"aggregate_id": self.aggregate_id, "event_type": event_type, "schema_version": schema_version}
+        planted = self._lab.database.frame(QUERIES["plant_event"], {**row, "payload": Jsonb(dict(payload))})
+        return str(planted["event_id"].iloc[0])
 
     def fold(self, evolve: Callable[[State, Record], State], start: State, version: int | None = None) -> State:
         """A fold of one's own: ``evolve(state, event)`` over the events, up to a version.

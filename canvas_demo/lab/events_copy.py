@@ -1,0 +1,66 @@
+"""The contract of the events, in a copy to change: what would be accepted, and what is refused."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+from canvas_demo.lab.commands import CHECKOUT, PACKAGE, Ran, run_in
+
+
+class EventsCopy:
+    """proto/ and the package in a folder of their own, which goes with `close` or the end of a ``with`` block."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="canvas-demo-events-")
+        self._root = Path(self._folder.name)
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules", "static")
+        for folder in (PACKAGE, CHECKOUT / "proto"):
+            shutil.copytree(folder, self._root / folder.name, ignore=ignored)
+
+    def __repr__(self) -> str:
+        return f"EventsCopy: {len(self.accepted)} messages accepted"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the copy; a second time does nothing."""
+        self._folder.cleanup()
+
+    @property
+    def accepted(self) -> dict[str, Any]:
+        """What proto/accepted.json says: full name of a message → its ``schema_version`` and ``fields``."""
+        found: dict[str, Any] = json.loads((self._root / "proto" / "accepted.json").read_text())
+        return found
+
+    def edit(self, module: str, before: str, after: str) -> None:
+        """Replace a text, that is there once, in the .proto file of the events of a module. Raises ValueError."""
+        path = self._root / "proto" / "canvas_demo" / module / "v1" / "events.proto"
+        text = path.read_text()
+        if text.count(before) != 1:
+            raise ValueError(f"{before!r} is {text.count(before)} times in proto/canvas_demo/{module}/v1/events.proto")
+        path.write_text(text.replace(before, after))
+
+    def check(self) -> Ran:
+        """``make contracts``: generate the code, and say what in it would break a reader."""
+        return self._generated() or self._run("accept.py")
+
+    def accept(self) -> Ran:
+        """The same, and ``make accept-events``: accept what breaks nobody."""
+        return self._generated() or self._run("accept.py", "--write")
+
+    def _generated(self) -> Ran | None:
+        """What the generator says where it fails."""
+        done = self._run("generate.py")
+        return done if done.code else None
+
+    def _run(self, script: str, *arguments: str) -> Ran:
+        environment = {**os.environ, "PYTHONPATH": str(self._root)}
+        return run_in(self._root, [sys.executable, str(Path("proto") / script), *arguments], environment)
