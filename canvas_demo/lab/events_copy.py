@@ -5,10 +5,19 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from canvas_demo.lab.commands import CHECKOUT, PACKAGE, Ran, run_in
+
+READ = """
+import json, sys
+from canvas_demo.kernel.events import SOURCE_PREFIX, event_of, message_type, payload_of
+module, event, payload = sys.argv[1:]
+message = message_type(SOURCE_PREFIX + module, event)
+print(json.dumps(payload_of(event_of(message, json.loads(payload)))))
+"""
 
 
 class EventsCopy:
@@ -56,11 +65,21 @@ class EventsCopy:
         """The same, and ``make accept-events``: accept what breaks nobody."""
         return self._generated() or self._run("accept.py", "--write")
 
+    def read(self, module: str, event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What the program of the copy makes of an event that is stored as ``payload``, once it was generated."""
+        said = self._ran([sys.executable, "-c", READ, module, event, json.dumps(payload)])
+        if said.code:
+            raise ValueError(said.text)
+        made: dict[str, Any] = json.loads(said.text)
+        return made
+
     def _generated(self) -> Ran | None:
         """What the generator says where it fails."""
         done = self._run("generate.py")
         return done if done.code else None
 
     def _run(self, script: str, *arguments: str) -> Ran:
-        environment = {**os.environ, "PYTHONPATH": str(self._root)}
-        return run_in(self._root, [sys.executable, str(Path("proto") / script), *arguments], environment)
+        return self._ran([sys.executable, str(Path("proto") / script), *arguments])
+
+    def _ran(self, command: list[str]) -> Ran:
+        return run_in(self._root, command, {**os.environ, "PYTHONPATH": str(self._root)})

@@ -24,6 +24,8 @@ def test_a_change_that_breaks_readers_is_refused_in_the_copy_alone(copy: labs.Ev
         assert refused.code == 1
         assert refused.text.startswith(f"{RENAMED}.name became title.")
     assert "name" in copy.accepted[RENAMED]["fields"]
+    read = copy.read("canvases", "CanvasRenamed", {"canvas_id": "c", "name": "Peas"})
+    assert read == {"canvas_id": "c", "title": ""}
     assert ACCEPTED.read_text() == before
 
 
