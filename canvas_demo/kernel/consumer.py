@@ -1,8 +1,8 @@
 """The consumer: Kafka record → one transaction → offset.
 
 A thread waits for Kafka; what is done about records happens on the event loop (`inbox`, `retrier`).
-Offsets are committed once a batch is handled, parked ones included: a record that comes twice has one
-effect.
+Offsets are committed once records are handled, parked ones included, but not after each batch: a commit
+is a record that Kafka has to store, and a record that comes twice has one effect.
 
 The first records of a partition, up to a batch of those that were there when it was assigned, may be
 the ones that ended the process that had them before. Each of them is taken in alone.
@@ -10,6 +10,7 @@ the ones that ended the process that had them before. Each of them is taken in a
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,19 +21,21 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from canvas_demo.kernel.database import Pool
-from canvas_demo.kernel.inbox import Inbox, Reaction, Reactions, Stopping
+from canvas_demo.kernel.inbox import Inbox, Reaction, Reactions, Stopping, Together
 from canvas_demo.kernel.kafka import Record, topic_of
 from canvas_demo.kernel.metrics import CONSUMED, CONSUMER_LAG
 from canvas_demo.kernel.retrier import Retrier
 from canvas_demo.kernel.settings import Settings
 
-__all__ = ["Consumer", "Reaction", "Reactions"]
+__all__ = ["Consumer", "Reaction", "Reactions", "Together"]
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 WAKE_AT_LEAST = 0.5
 """Seconds that a poll may block: how long a stop can go unnoticed."""
+COMMIT_WITHIN = 0.1
+"""Seconds that handled records may wait for their offsets to be committed."""
 ASKING = 3.0
 """Seconds that Kafka, and the consumer, may take to say how far it is."""
 
@@ -51,6 +54,8 @@ class Consumer:
         self._retrier = Retrier(settings, module, pool, self._inbox, self._told_to_stop)
         self._assigned: set[Partition] = set()
         self._handled: dict[Partition, int] = {}
+        self._uncommitted: set[Partition] = set()
+        self._commit_at = float("inf")
         self._suspects: dict[Partition, int] = {}
         self._asked: deque[asyncio.Future[int]] = deque()
         self._kafka = KafkaConsumer(
@@ -111,14 +116,15 @@ class Consumer:
         """The thread that waits for Kafka."""
         try:
             while not self._stopping.is_set():
-                first = self._kafka.poll(WAKE_AT_LEAST)
+                first = self._kafka.poll(max(0.0, min(WAKE_AT_LEAST, self._commit_at - time.monotonic())))
                 while self._asked:
                     loop.call_soon_threadsafe(_answer, self._asked.popleft(), self._lag_or_error())
-                if first is None:
-                    continue
-                records = self._records([first, *self._kafka.consume(BATCH - 1, timeout=0)])
-                if records and asyncio.run_coroutine_threadsafe(self._handle(records), loop).result():
-                    self._commit(records)
+                if first is not None:
+                    records = self._records([first, *self._kafka.consume(BATCH - 1, timeout=0)])
+                    if records and asyncio.run_coroutine_threadsafe(self._handle(records), loop).result():
+                        self._note(records)
+                if self._commit_at <= time.monotonic():
+                    self._commit()
         finally:
             self._kafka.close()
 
@@ -172,12 +178,18 @@ class Consumer:
 
     # --- offsets and partitions: all of it on the polling thread -------------------------------------------
 
-    def _commit(self, records: Sequence[Record]) -> None:
+    def _note(self, records: Sequence[Record]) -> None:
         CONSUMED.labels(self._name).inc(len(records))
         for record in records:
-            self._handled[record.topic, record.partition] = record.offset + 1
-        if offsets := self._offsets({(record.topic, record.partition) for record in records}):
+            partition = (record.topic, record.partition)
+            self._handled[partition] = record.offset + 1
+            self._uncommitted.add(partition)
+        self._commit_at = min(self._commit_at, time.monotonic() + COMMIT_WITHIN)
+
+    def _commit(self) -> None:
+        if offsets := self._offsets(self._uncommitted):
             self._kafka.commit(offsets=offsets, asynchronous=True)
+        self._uncommitted, self._commit_at = set(), float("inf")
 
     def _offsets(self, partitions: set[Partition]) -> list[TopicPartition]:
         """Up to where the partitions are handled that are still ours."""

@@ -9,6 +9,7 @@ nothing is parked: the consumer waits and tries the same again.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import structlog
 
@@ -19,13 +20,24 @@ from canvas_demo.kernel.metrics import REACTION_FAILURES, REACTION_SECONDS
 from canvas_demo.kernel.outbox import QUERIES
 from canvas_demo.kernel.parking import BEHIND, Parking, blocked, lane_of, park
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.kernel.trace import set_trace
 
 log = structlog.get_logger(__name__)
 
 Reaction = Callable[[Connection, Delivered], Awaitable[None]]
-Reactions = Mapping[tuple[str, str], Reaction]
-"""(aggregate type, event type or ``*``) → what is done about it, on the transaction given."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """A reaction to events that come one after the other: where a statement does for many, none is spent on each.
+
+    It goes on with each event's conversation itself: `Delivered.go_on`.
+    """
+
+    react: Callable[[Connection, Sequence[Delivered]], Awaitable[None]]
+
+
+Reactions = Mapping[tuple[str, str], Reaction | Together]
+"""(aggregate type, event type or ``*``, any other) → what is done about it, on the transaction given."""
 
 AGAIN = "it was in hand when its consumer began"
 
@@ -78,13 +90,22 @@ class Inbox:
         batch = [InHand.of(record) for record in records]
         await self.insist(lambda: self._take_in(batch))
 
-    async def react(self, connection: Connection, event: Delivered) -> None:
-        """Do what is to be done about an event, as part of its conversation."""
-        set_trace(event.trace.child(event.id))
-        for key in ((event.aggregate_type, event.type), (event.aggregate_type, "*")):
-            if reaction := self._reactions.get(key):
-                with REACTION_SECONDS.labels(self._consumer, event.type).time():
-                    await reaction(connection, event)
+    async def react(self, connection: Connection, events: Sequence[Delivered]) -> None:
+        """Do what is to be done about events, in their order."""
+        for reaction, run in groupby(events, self._reaction_to):
+            if isinstance(reaction, Together):
+                together = list(run)
+                with REACTION_SECONDS.labels(self._consumer, together[0].type).time():
+                    await reaction.react(connection, together)
+            elif reaction:
+                for event in run:
+                    event.go_on()
+                    with REACTION_SECONDS.labels(self._consumer, event.type).time():
+                        await reaction(connection, event)
+
+    def _reaction_to(self, event: Delivered) -> Reaction | Together | None:
+        of_type = self._reactions.get((event.aggregate_type, event.type))
+        return of_type or self._reactions.get((event.aggregate_type, "*"))
 
     async def insist(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work, again for as long as the surroundings fail. Raises `Stopping`, and what else the work raises."""
@@ -128,6 +149,7 @@ class Inbox:
         async with self._pool.connection() as connection:
             new, closed = await self._claim(connection, batch)
             parked: list[Parking] = []
+            events: list[Delivered] = []
             for each in new:
                 lane = lane_of(each.record)
                 if lane in closed:
@@ -137,7 +159,8 @@ class Inbox:
                     parked.append(each.parking(0, "", None))
                     closed |= {lane} if lane else set()
                 else:
-                    await self.react(connection, each.event)
+                    events.append(each.event)
+            await self.react(connection, events)
             if parked:
                 await park(connection, self._consumer, parked)
 

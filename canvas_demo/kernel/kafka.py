@@ -15,7 +15,7 @@ from canvas_demo.kernel.events import M, event_of
 from canvas_demo.kernel.keyring import KeyRing
 from canvas_demo.kernel.reading import Readable, Written, read
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.kernel.trace import Trace
+from canvas_demo.kernel.trace import Trace, set_trace
 
 PARTITIONS = 6
 TOPIC_PREFIX = "canvas-demo."
@@ -110,6 +110,10 @@ class Delivered:
         if not isinstance(payload, dict):
             raise NotAnEvent("its value is no JSON object")
         return payload
+
+    def go_on(self) -> None:
+        """From here on, in this task, what is done belongs to the event's conversation, and the event has caused it."""
+        set_trace(self.trace.child(self.id))
 
     async def opened(self, keys: KeyRing) -> Readable:
         """The event as those may read it who hold the organisation's key, as its newest version."""

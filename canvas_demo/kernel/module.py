@@ -1,6 +1,6 @@
 """The one shape of a module: what `canvas_demo.modules.<name>.MODULE` says of itself."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas_demo.kernel.aggregate import Aggregate
-from canvas_demo.kernel.consumer import Consumer, Reaction
+from canvas_demo.kernel.consumer import Consumer, Reactions
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.idempotency import Requests
 from canvas_demo.kernel.metrics import OUTBOX_ROWS, PARKED, refreshed
@@ -32,7 +32,7 @@ class Running:
     """What a module does while it runs; ``routes`` are ASGI routes for the process's web server."""
 
     services: Sequence[Service]
-    reactions: Mapping[tuple[str, str], Reaction] = field(default_factory=dict)
+    reactions: Reactions = field(default_factory=dict)
     routes: Sequence[Any] = ()
 
 

@@ -123,7 +123,7 @@ class Retrier:
         async with self._pool.connection() as connection:
             if (await connection.execute(QUERIES["hold"], row)).rowcount == 0:
                 return  # dropped, or tried by another, since the attempt was begun
-            await self._inbox.react(connection, event)
+            await self._inbox.react(connection, [event])
             await connection.execute(QUERIES["done"], [row["position"]])
             await announce(connection, self._consumer)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -60,16 +61,17 @@ class Feed:
     async def handle(self, *records: Delivered, broken: bool = False) -> None:
         """Handle records in one transaction, which fails at its end where it is ``broken``."""
         async with self.pool.connection() as connection:
-            for record in records:
-                await self.react(connection, record)
+            for _, run in groupby(records, lambda record: record.aggregate_type):
+                await self.react(connection, *run)
             if broken:
                 await connection.rollback()
 
-    async def react(self, connection: Connection, record: Delivered) -> None:
-        if record.aggregate_type == "canvas":
-            await self.notifier.when_subject_changed_tell_subscribers(connection, record)
+    async def react(self, connection: Connection, *run: Delivered) -> None:
+        if run[0].aggregate_type == "canvas":
+            await self.notifier.when_subject_changed_tell_subscribers(connection, run)
         else:
-            await self.notifier.when_message_received_answer(connection, record)
+            for record in run:
+                await self.notifier.when_message_received_answer(connection, record)
 
 
 @dataclass

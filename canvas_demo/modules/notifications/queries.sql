@@ -31,8 +31,9 @@ FROM subscription WHERE state = 'LAPSING' AND ends_at <= %s
 ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED
 
 -- name: subscribers
-SELECT connection_id FROM subscription
-WHERE subject = %s AND organization_id = %s AND state = 'SUBSCRIBED'
+SELECT subject, organization_id, connection_id
+FROM subscription
+WHERE state = 'SUBSCRIBED' AND subject = ANY (%(subject)s::text[])
 
 -- name: others
 SELECT connection_id FROM subscription
@@ -74,17 +75,24 @@ SELECT subscription_id, connection_id, user_id, subject FROM subscription
 WHERE subject = %s AND organization_id = %s AND state = 'SUBSCRIBED'
 ORDER BY subscription_id
 
--- name: record_event
--- Locks the subject: whoever subscribes meanwhile waits, and then finds the event in the feed.
-WITH next AS (
-    INSERT INTO subject (subject, cursor) VALUES (%(subject)s, 1)
-    ON CONFLICT (subject) DO UPDATE SET cursor = subject.cursor + 1
+-- name: record_events
+-- Locks the subjects: whoever subscribes to one meanwhile waits, and then finds the events in the feed.
+WITH event AS (
+    SELECT * FROM unnest(%(subject)s::text[], %(event_id)s::uuid[], %(event)s::json[])
+    WITH ORDINALITY AS event (subject, event_id, event, place)
+), moved AS (
+    INSERT INTO subject (subject, cursor)
+    SELECT subject, count(*) FROM event GROUP BY subject ORDER BY subject
+    ON CONFLICT (subject) DO UPDATE SET cursor = subject.cursor + excluded.cursor
     RETURNING subject, cursor
+), placed AS (
+    SELECT subject, event_id, event, place,
+        moved.cursor + 1 - row_number() OVER (PARTITION BY subject ORDER BY place DESC) AS cursor
+    FROM event JOIN moved USING (subject)
 ), recorded AS (
-    INSERT INTO feed (subject, cursor, event_id, event)
-    SELECT subject, cursor, %(event_id)s, %(event)s FROM next
+    INSERT INTO feed (subject, cursor, event_id, event) SELECT subject, cursor, event_id, event FROM placed
 )
-SELECT cursor FROM next
+SELECT cursor FROM placed ORDER BY place
 
 -- name: lock_subject
 -- No event of the subject gets a cursor until the transaction ends.

@@ -15,7 +15,7 @@ from canvas_demo.contracts.notifications.v1.events_pb2 import SubscriptionChange
 from canvas_demo.contracts.websockets.v1.events_pb2 import WebSocketConnectionChanged, WebSocketMessageReceived
 from canvas_demo.contracts.websockets.v1.websockets_pb2 import SendResponse
 from canvas_demo.kernel.aggregate import execute
-from canvas_demo.kernel.consumer import Reactions
+from canvas_demo.kernel.consumer import Reactions, Together
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, NotFound
 from canvas_demo.kernel.forgetting import KEY_DESTROYED, when_organization_key_destroyed_forget
@@ -47,11 +47,12 @@ from canvas_demo.modules.notifications.domain import (
 from canvas_demo.modules.notifications.sockets import Sockets
 from canvas_demo.modules.notifications.store import (
     SUBSCRIPTION,
+    Happened,
     end_lapsing_of_user,
     lapse_subscriptions,
     lock_feed,
     missed_events,
-    record_event,
+    record_events,
     record_presence,
     told_present,
 )
@@ -72,17 +73,18 @@ class Notifier:
     sockets: Sockets
     grace: timedelta
 
-    async def when_subject_changed_tell_subscribers(self, connection: Connection, delivered: Delivered) -> None:
-        """One place in the feed, one Send, however many are subscribed."""
-        written = Readable(delivered.schema_version, delivered.payload)
-        subject, sealed = delivered.subject, _cloud_event(delivered, written)
-        recorded = await record_event(connection, subject, delivered.organization_id, delivered.id, sealed)
-        if not recorded.connection_ids:
-            return
-        event = _cloud_event(delivered, await delivered.opened(connection.keys))
-        frame = event_frame(subject, recorded.cursor, event)
-        answer = await self.sockets.send(recorded.connection_ids, [frame], subject, recorded.cursor)
-        await self._lapse(connection, answer.gone)
+    async def when_subject_changed_tell_subscribers(self, connection: Connection, events: Sequence[Delivered]) -> None:
+        """One place each in the feed, and one Send, however many are subscribed."""
+        recorded = await record_events(connection, [_happened(event) for event in events])
+        gone: set[str] = set()
+        for event, at in zip(events, recorded, strict=True):
+            if at.connection_ids:
+                event.go_on()
+                readable = _cloud_event(event, await event.opened(connection.keys))
+                frame = event_frame(event.subject, at.cursor, readable)
+                answer = await self.sockets.send(at.connection_ids, [frame], event.subject, at.cursor)
+                gone.update(answer.gone)
+        await self._lapse(connection, sorted(gone))
 
     async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
         """Do what the client asks for, or say what is wrong with it."""
@@ -233,6 +235,11 @@ async def _opened(connection: Connection, sealed: str) -> str:
     return json.dumps({**event, "schemaversion": readable.schema_version, "data": readable.payload})
 
 
+def _happened(delivered: Delivered) -> Happened:
+    written = Readable(delivered.schema_version, delivered.payload)
+    return Happened(delivered.subject, delivered.organization_id, delivered.id, _cloud_event(delivered, written))
+
+
 def _cloud_event(delivered: Delivered, event: Readable) -> str:
     attributes = {
         "id": delivered.id,
@@ -262,5 +269,5 @@ def reactions(runtime: Runtime) -> Reactions:
         ): notifier.when_connection_changed_let_subscriptions_lapse,
         ("subscription", "SubscriptionChanged"): notifier.when_subscription_changed_tell_presence,
         KEY_DESTROYED: when_organization_key_destroyed_forget([SUBSCRIPTION]),
-        **{(kind, "*"): notifier.when_subject_changed_tell_subscribers for kind in OWNERS},
+        **{(kind, "*"): Together(notifier.when_subject_changed_tell_subscribers) for kind in OWNERS},
     }

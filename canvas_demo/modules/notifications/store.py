@@ -1,7 +1,7 @@
 """The tables of notifications."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -132,6 +132,16 @@ async def list_presence(connection: Connection, subject: str, organization_id: s
 
 
 @dataclass(frozen=True)
+class Happened:
+    """An event of a subject, as the feed keeps it."""
+
+    subject: str
+    organization_id: str
+    event_id: str
+    event: str
+
+
+@dataclass(frozen=True)
 class Recorded:
     """An event that got its ``cursor``, and the connections that are to be told of it."""
 
@@ -139,25 +149,27 @@ class Recorded:
     connection_ids: Sequence[str]
 
 
-async def record_event(
-    connection: Connection, subject: str, organization_id: str, event_id: str, event: str
-) -> Recorded:
-    """Give an event its place in the feed of its subject.
+async def record_events(connection: Connection, events: Sequence[Happened]) -> list[Recorded]:
+    """Give each event its place in the feed of its subject.
 
-    Subscribers are read by a statement of its own, after the lock is held: one that came in while
-    this one waited for it is seen.
+    Subscribers are read by a statement of its own, after the locks are held: one that came in while
+    this one waited for a subject is seen.
     """
+    rows = {field.name: [getattr(event, field.name) for event in events] for field in fields(Happened)}
     async with connection.pipeline():
-        row = {"subject": subject, "event_id": event_id, "event": event}
-        recorded = await connection.execute(QUERIES["record_event"], row)
-        subscribers = await connection.execute(QUERIES["subscribers"], [subject, organization_id])
-    found = await recorded.fetchone()
-    if found is None:
-        raise LookupError(f"{subject} got no cursor")
-    cursor: int = found["cursor"]
-    if cursor > KEEP and cursor % TRIM_EVERY == 0:
-        await connection.execute(QUERIES["trim_feed"], [subject, cursor - KEEP])
-    return Recorded(cursor, [row["connection_id"] for row in await subscribers.fetchall()])
+        recorded = await connection.execute(QUERIES["record_events"], rows)
+        subscribed = await connection.execute(QUERIES["subscribers"], rows)
+    cursors = [row["cursor"] for row in await recorded.fetchall()]
+    subscribers: dict[tuple[str, str], list[str]] = {}
+    for row in await subscribed.fetchall():
+        subscribers.setdefault((row["subject"], row["organization_id"]), []).append(row["connection_id"])
+    for event, cursor in zip(events, cursors, strict=True):
+        if cursor > KEEP and cursor % TRIM_EVERY == 0:
+            await connection.execute(QUERIES["trim_feed"], [event.subject, cursor - KEEP])
+    return [
+        Recorded(cursor, subscribers.get((event.subject, event.organization_id), []))
+        for event, cursor in zip(events, cursors, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
