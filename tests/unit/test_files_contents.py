@@ -1,5 +1,6 @@
 """What is stored comes back, whole or in part; what is not what was stored does not come at all."""
 
+import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from canvas_demo.kernel.errors import Conflict
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.modules.files import contents
 from canvas_demo.modules.files.contents import ContentWriter, Part, read
@@ -212,3 +214,46 @@ async def test_what_is_not_kept_leaves_no_object(content: Content) -> None:
     with pytest.raises(ConnectionError):
         await writer.end()
     assert [path for path in content.folder.rglob("*") if path.is_file()] == []
+
+
+# --- several parts at once ---------------------------------------------------------------------------------
+
+
+async def test_parts_are_kept_in_their_order_however_long_each_takes_to_be_stored(
+    content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is stored last."""
+    put, others, names = content.storage.put, asyncio.Event(), list[str]()
+
+    async def slow(name: str, data: bytes | bytearray) -> None:
+        names.append(name)
+        if len(names) == 1:
+            await others.wait()
+        await put(name, data)
+        if len(names) == contents.AT_ONCE:
+            others.set()
+
+    monkeypatch.setattr(content.storage, "put", slow)
+    plain = random.randbytes(5 * PART + 1)
+    await content.append(plain, PART)
+    assert [part.number for part in content.parts] == list(range(6))
+    assert content.digest == hashlib.sha256(plain).hexdigest()
+    assert await content.load(0, len(plain)) == plain
+
+
+async def test_where_a_part_is_not_kept_none_after_it_is(content: Content) -> None:
+    kept: list[int] = []
+
+    async def keep(part: Part) -> None:
+        if part.number == 1:
+            raise Conflict("Another request has taken over.")
+        kept.append(part.number)
+
+    writer = ContentWriter(content.storage, KEY, "o/f", keep, [], 0, 0)
+    await writer.write(bytes(PART))
+    await writer.write(bytes(PART))
+    await writer.write(bytes(PART))
+    with pytest.raises(Conflict):
+        await writer.end()
+    await writer.abandon()
+    assert kept == [0]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +12,9 @@ from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT, Conten
 from canvas_demo.modules.files.storage import FileStorage
 
 PART = 64 * SEGMENT
-"""Bytes after which a part is stored: so much of an upload is in memory, and may have to be sent again."""
+"""Bytes after which a part is stored; those of the parts on their way may have to be sent again."""
+AT_ONCE = 3
+"""Parts that are being stored while the next comes: so many, twice, and what comes are in memory."""
 READ = 16 * SEGMENT
 """Bytes that are read and opened at once."""
 
@@ -41,10 +44,11 @@ class Part:
 
 
 class ContentWriter:
-    """Seals what comes and stores it part by part: one is being stored while the next comes.
+    """Seals what comes and stores it part by part: some are being stored while the next comes.
 
-    ``keep`` is told of each part when it is stored; where it raises, the part's object is removed.
-    ``hashes`` take all the bytes in their order, each part's before it is kept.
+    ``keep`` is told of each part when it is stored, of one after the other in their order; where it
+    raises, the part's object is removed, and no later part is kept. ``hashes`` take all the bytes in
+    their order, each part's before it is kept.
     """
 
     def __init__(
@@ -61,7 +65,9 @@ class ContentWriter:
         self._keep, self._hashes = keep, hashes
         self._number, self._start = number, start
         self._waiting: list[bytes] = []
-        self._storing: asyncio.Task[None] | None = None
+        self._storing: deque[asyncio.Task[None]] = deque()
+        self._hashing = asyncio.Lock()
+        """Held by one part after the other, in their order: a lock of asyncio is given to who asked first."""
         self.size = start
         """Bytes of the content so far, stored or not."""
 
@@ -76,43 +82,52 @@ class ContentWriter:
         """Store what is left; all that came is stored when this returns."""
         if self.size > self._start:
             await self._send()
-        await self._stored()
+        await self._stored(0)
 
     async def abandon(self) -> None:
-        """Store nothing any more."""
-        if self._storing:
-            self._storing.cancel()
-            await asyncio.wait([self._storing])
+        """Keep nothing any more; an object that is just being written may remain, and belongs to no content."""
+        for storing in self._storing:
+            storing.cancel()
+        await asyncio.gather(*self._storing, return_exceptions=True)
 
     async def _send(self) -> None:
-        await self._stored()
-        plain, self._waiting = b"".join(self._waiting), []
-        self._storing = asyncio.create_task(self._store(plain, self._number, self._start))
+        await self._stored(AT_ONCE - 1)
+        pieces, self._waiting = self._waiting, []
+        before = self._storing[-1] if self._storing else None
+        self._storing.append(asyncio.create_task(self._store(pieces, self._number, self._start, before)))
         self._number, self._start = self._number + 1, self.size
 
-    async def _stored(self) -> None:
-        if self._storing:
-            storing, self._storing = self._storing, None
-            try:
-                await asyncio.shield(storing)
-            except asyncio.CancelledError:
-                storing.cancel()
-                raise
+    async def _stored(self, left: int) -> None:
+        """Wait until no more than ``left`` parts are being stored."""
+        while len(self._storing) > left:
+            await asyncio.shield(self._storing[0])
+            self._storing.popleft()
 
-    async def _store(self, plain: bytes, number: int, start: int) -> None:
-        cipher = self._key.new_part(start)
-        name = f"{self._folder}/{new_id()}"
-        await self._storage.put(name, await asyncio.to_thread(self._seal, cipher, plain))
+    async def _store(self, pieces: list[bytes], number: int, start: int, before: asyncio.Task[None] | None) -> None:
+        cipher, name, size = self._key.new_part(start), f"{self._folder}/{new_id()}", sum(map(len, pieces))
+        async with self._hashing:
+            await asyncio.to_thread(self._hash, pieces)
+        sealed = await asyncio.to_thread(_seal, cipher, pieces)
+        await self._storage.put(name, sealed)
+        del sealed
         try:
-            await self._keep(Part(number, start, len(plain), name, cipher.header))
+            if before:
+                await before
+            await self._keep(Part(number, start, size, name, cipher.header))
         except Exception:
             await self._storage.delete(name)
             raise
 
-    def _seal(self, cipher: PartCipher, plain: bytes) -> bytearray:
+    def _hash(self, pieces: Sequence[bytes]) -> None:
         for each in self._hashes:
-            each.update(plain)
-        return cipher.seal(plain)
+            for piece in pieces:
+                each.update(piece)
+
+
+def _seal(cipher: PartCipher, pieces: list[bytes]) -> bytearray:
+    plain = b"".join(pieces)
+    pieces.clear()
+    return cipher.seal(plain)
 
 
 async def read(

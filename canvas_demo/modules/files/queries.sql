@@ -36,8 +36,10 @@ WHERE file_id = %(file_id)s AND attempt = %(attempt)s
 RETURNING file_id
 
 -- name: add_part
+-- Nothing where the attempt was taken over.
 INSERT INTO part (file_id, number, start, size, object, header)
-VALUES (%(file_id)s, %(number)s, %(start)s, %(size)s, %(object)s, %(header)s)
+SELECT file_id, %(number)s, %(start)s, %(size)s, %(object)s, %(header)s
+FROM upload WHERE file_id = %(file_id)s AND attempt = %(attempt)s
 
 -- name: end_upload
 DELETE FROM upload

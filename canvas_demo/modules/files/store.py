@@ -82,13 +82,21 @@ async def add_parts(
     parts: Sequence[Part],
     expires_at: datetime,
 ) -> int | None:
-    """Keep parts; the bytes that the organisation has stored then. None where the attempt was taken over."""
-    row = {"file_id": file.file_id, "attempt": attempt, "key_version": key_version, "expires_at": expires_at}
-    if await (await connection.execute(QUERIES["prolong_upload"], row)).fetchone() is None:
+    """Keep parts; the bytes that the organisation has stored then.
+
+    None where the attempt was taken over: the transaction is then to be undone.
+    """
+    of = {"file_id": file.file_id, "attempt": attempt}
+    async with connection.pipeline():
+        asked = {**of, "key_version": key_version, "expires_at": expires_at}
+        prolonged = await connection.execute(QUERIES["prolong_upload"], asked)
+        await connection.cursor().executemany(QUERIES["add_part"], [{**of, **asdict(part)} for part in parts])
+        size = sum(part.size for part in parts)
+        used = await connection.execute(QUERIES["use"], [file.organization_id, size])
+    if await prolonged.fetchone() is None:
         return None
-    rows = [{"file_id": file.file_id, **asdict(part)} for part in parts]
-    await connection.cursor().executemany(QUERIES["add_part"], rows)
-    return await _use(connection, file, sum(part.size for part in parts))
+    row: Any = await used.fetchone()
+    return int(row["bytes"])
 
 
 async def end_upload(connection: Connection, file_id: str, attempt: str | None = None) -> bool:
