@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -70,7 +71,7 @@ def rotate_signing_key(settings: Settings) -> str:
 def run(settings: Settings, names: Sequence[str]) -> None:
     """Serve ``names`` (modules, and ``gateway``) until SIGTERM or SIGINT."""
     configure_logs(settings)
-    asyncio.run(_serve(settings, names))
+    uvloop.run(_serve(settings, names))
 
 
 async def _serve(settings: Settings, names: Sequence[str]) -> None:
