@@ -1,32 +1,11 @@
-"""Ours and the peer's by turns, round after round, so that what else the machine does meets both."""
+"""Several by turns, round after round, so that what else the machine does meets each of them."""
 
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 Send = Callable[[int], object]
 """Sends one command, as the caller of this number."""
-
-
-@dataclass
-class Race:
-    """Commands per second, a figure a round."""
-
-    ours: list[float] = field(default_factory=list)
-    peer: list[float] = field(default_factory=list)
-
-    @property
-    def figures(self) -> dict[str, object]:
-        """Medians, and the median of the ratios of the rounds."""
-        ratios = [ours / peer for ours, peer in zip(self.ours, self.peer, strict=True)]
-        return {
-            "ours_per_s": round(statistics.median(self.ours), 1),
-            "eventsourcing_per_s": round(statistics.median(self.peer), 1),
-            "ratio": round(statistics.median(ratios), 2),
-            "rounds": {"ours_per_s": self.ours, "eventsourcing_per_s": self.peer},
-        }
 
 
 def rate(send: Send, callers: int, commands: int) -> float:
@@ -38,12 +17,12 @@ def rate(send: Send, callers: int, commands: int) -> float:
         return round(each * callers / (time.perf_counter() - start), 1)
 
 
-def race(ours: Send, peer: Send, callers: int, commands: int, rounds: int) -> Race:
-    """``rounds`` of ``commands`` each way, after one that warms up and does not count."""
-    found = Race()
+def race(sends: Mapping[str, Send], callers: int, commands: int, rounds: int) -> dict[str, list[float]]:
+    """Each one's commands per second, a figure a round; a first round warms up and does not count."""
+    found: dict[str, list[float]] = {name: [] for name in sends}
     for number in range(rounds + 1):
-        a, b = rate(ours, callers, commands), rate(peer, callers, commands)
-        if number:
-            found.ours.append(a)
-            found.peer.append(b)
+        for name, send in sends.items():
+            measured = rate(send, callers, commands)
+            if number:
+                found[name].append(measured)
     return found
