@@ -1,12 +1,13 @@
 """PostgreSQL: a pool of connections per module, under a role that can touch that module's schema alone."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
 
 import psycopg
+from psycopg import AsyncPipeline
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -21,6 +22,18 @@ class Connection(psycopg.AsyncConnection[DictRow]):
     keys: KeyRing
     seen_at: float = float("-inf")
     """When the server was last known to answer, on the monotonic clock."""
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
+        """Send statements together; see `_ended_by_its_sync`."""
+        async with super().pipeline() as pipeline:
+            yield _ended_by_its_sync(pipeline)
+
+    @asynccontextmanager
+    async def _pipeline_nolock(self) -> AsyncIterator[AsyncPipeline]:
+        """The same for ``executemany``."""
+        async with super()._pipeline_nolock() as pipeline:
+            yield _ended_by_its_sync(pipeline)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -41,6 +54,26 @@ class Connection(psycopg.AsyncConnection[DictRow]):
         finally:
             if not ended:
                 await self.close()
+
+
+def _ended_by_its_sync(pipeline: Any) -> AsyncPipeline:  # noqa: ANN401  (what is replaced is psycopg's own)
+    """The pipeline, whose last word is its Sync message.
+
+    psycopg's own ends with a Flush. Where that arrives after the Sync, PostgreSQL has heard from its client
+    once more, and no longer counts for how long the transaction is left alone: what a frozen process holds
+    would be held for good.
+    """
+
+    def end() -> Iterator[Any]:
+        try:
+            pipeline._enqueue_sync()  # noqa: SLF001
+            yield from pipeline._communicate_gen()  # noqa: SLF001
+        finally:
+            yield from pipeline._fetch_gen(flush=False)  # noqa: SLF001
+
+    pipeline._exit_gen = end  # noqa: SLF001
+    ended: AsyncPipeline = pipeline
+    return ended
 
 
 Pool = AsyncConnectionPool[Connection]

@@ -14,6 +14,8 @@ PASSING_STATES = frozenset({"08", "40", "53", "55", "57", "58"})
 
 https://www.postgresql.org/docs/18/errcodes-appendix.html
 """
+LEFT_ALONE = "25P03"
+"""The transaction was ended because its process had left it alone: it was frozen, or had too much to do."""
 PASSING_CODES = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -21,7 +23,8 @@ def passes(error: BaseException) -> bool:
     """Whether the surroundings failed, not the work: the same attempt may succeed once they are back."""
     if isinstance(error, psycopg.Error):
         lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        return lost if error.sqlstate is None else error.sqlstate[:2] in PASSING_STATES
+        state = error.sqlstate
+        return lost if state is None else state[:2] in PASSING_STATES or state == LEFT_ALONE
     if isinstance(error, AioRpcError):
         return error.code() in PASSING_CODES
     return isinstance(error, PoolTimeout | PoolClosed | Unavailable | TimedOut | ConnectionError | TimeoutError)

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from canvas_demo.contracts.canvases.v1.events_pb2 import CanvasRenamed
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.errors import Conflict
+from canvas_demo.kernel.failures import passes
 from canvas_demo.kernel.outbox import append, read_stream
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.serve import run_migrations
@@ -100,6 +101,37 @@ async def test_a_connection_whose_work_was_cancelled_is_not_used_again(stack: An
         async with pool.connection() as connection:
             assert connection is not used[0]
             assert (await (await connection.execute("SELECT 1 AS one")).fetchone()) == {"one": 1}
+
+
+@pytest.mark.parametrize("last", ["a statement", "a pipeline", "many statements"])
+async def test_a_transaction_that_its_process_leaves_alone_is_ended_whatever_it_did_last(stack: Any, last: str) -> None:
+    impatient = stack.settings.model_copy(update={"transaction_idle": 0.2})
+    async with open_pool(impatient, "canvases") as pool, open_pool(stack.settings, "canvases") as others:
+
+        async def work() -> None:
+            async with pool.connection() as connection:
+                await connection.execute("SELECT 1")
+                if last == "a pipeline":
+                    async with connection.pipeline():
+                        await connection.execute("SELECT 1")
+                if last == "many statements":
+                    await connection.cursor().executemany("SELECT %s", [[1], [2]])
+                await _is_gone(others, connection.info.backend_pid)
+                await connection.execute("SELECT 1")
+
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout) as ended:
+            await work()
+    assert passes(ended.value)
+
+
+async def _is_gone(pool: Pool, pid: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            async with pool.connection() as connection:
+                query = "SELECT FROM pg_stat_activity WHERE pid = %s"
+                if await (await connection.execute(query, [pid])).fetchone() is None:
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def _sleeps(pool: Pool, pid: int) -> None:
