@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     port_web: int = Field(3000, description="UI, API and websockets", ge=0, le=65535)
     port_websockets: int = Field(3001, description="first port of further websocket hosts", ge=0, le=65535)
     port_grpc: int = Field(3050, description="first of the modules' gRPC ports, one a module", ge=0, le=65535)
+    port_metrics: int = Field(
+        3150, description="first of the ports at which modules that run apart tell their metrics", ge=0, le=65535
+    )
     port_postgres: int = Field(3432, description="PostgreSQL", ge=0, le=65535)
     port_kafka: int = Field(3092, description="Kafka, for clients", ge=0, le=65535)
     port_kafka_controller: int = Field(3093, description="Kafka, KRaft controller", ge=0, le=65535)

@@ -77,12 +77,9 @@ class Facts(Clients):
         return run_command(self._home, *arguments)
 
     def metrics(self) -> pd.DataFrame:
-        """What the processes that answer HTTP tell Prometheus of themselves."""
-        rows = self.status().itertuples()
-        urls = {
-            row.component: row.address for row in rows if row.address.startswith("http") and row.component != "connect"
-        }
-        return read_metrics(urls)
+        """What the backend's processes tell Prometheus of themselves."""
+        parts = next(channel.ask(self._home, "status"))["components"]
+        return read_metrics({part["name"]: part["metrics"] for part in parts if part["metrics"]})
 
     # --- events --------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ def read(urls: dict[str, str], prefix: str = PREFIX) -> pd.DataFrame:
 
 def _of(process: str, url: str, prefix: str) -> Iterable[tuple[str, str, dict[str, str], float]]:
     try:
-        answer = httpx.get(f"{url}/metrics", headers=TEXT, timeout=SECONDS, trust_env=False)
+        answer = httpx.get(url, headers=TEXT, timeout=SECONDS, trust_env=False)
     except httpx.TransportError:
         return []
     return [

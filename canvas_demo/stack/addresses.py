@@ -5,7 +5,7 @@ from typing import Any
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import channel
 from canvas_demo.stack.component import Layout
-from canvas_demo.stack.declaration import websocket_port
+from canvas_demo.stack.declaration import declare, websocket_port
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import recall
 
@@ -27,4 +27,5 @@ def of_running(settings: Settings) -> dict[str, Any]:
         "KAFKA_BOOTSTRAP": settings.bootstrap,
         "CONNECT_URL": settings.connect,
         **{f"GRPC_{module.upper()}": settings.grpc_address(module) for module in MODULES},
+        "METRICS_URLS": [each.metrics for each in declare(settings, layout) if each.metrics],
     }

@@ -68,6 +68,8 @@ class Component:
     eager: bool = False
     ports: Mapping[str, int] = field(default_factory=dict)
     address: str = ""
+    # Where its process tells its metrics.
+    metrics: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()

@@ -241,6 +241,7 @@ def gateway(settings: Settings, layout: Layout) -> Component:
         needs=BACKEND_NEEDS,
         ports={"port_web": settings.port_web, **grpc},
         address=web,
+        metrics=f"{web}/metrics",
         environment={**part_environment(settings, layout), **own},
         modules=("gateway",) if layout.split else (),
     )
@@ -249,15 +250,20 @@ def gateway(settings: Settings, layout: Layout) -> Component:
 def module_host(settings: Settings, layout: Layout, module: str, number: int) -> Component:
     """One module in a process of its own."""
     offset = grpc_offset(module, number)
-    port = settings.port_grpc + offset
+    port, metrics = settings.port_grpc + offset, settings.port_metrics + offset
+    own = {
+        **listening(settings, module, number),
+        "CANVAS_DEMO_METRICS_LISTEN": f"{settings.host}:{metrics}",
+    }
     return Component(
         module if number == 1 else f"{module}-{number}",
         "serve",
         Listens(port),
         needs=BACKEND_NEEDS,
-        ports={f"port_grpc+{offset}": port},
+        ports={f"port_grpc+{offset}": port, f"port_metrics+{offset}": metrics},
         address=f"{settings.host}:{port}",
-        environment={**part_environment(settings, layout), **listening(settings, module, number)},
+        metrics=f"http://{settings.host}:{metrics}/metrics",
+        environment={**part_environment(settings, layout), **own},
         modules=(module,),
     )
 
@@ -282,6 +288,7 @@ def websocket_host(settings: Settings, layout: Layout, number: int) -> Component
             f"port_grpc+{offset}": settings.port_grpc + offset,
         },
         address=f"http://{settings.host}:{web}",
+        metrics=f"http://{settings.host}:{web}/metrics",
         environment={**part_environment(settings, layout), **own},
         modules=("websockets",),
     )

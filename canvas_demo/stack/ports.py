@@ -11,7 +11,7 @@ from canvas_demo.stack.errors import StackError
 LOWEST, HIGHEST = 20000, 32000
 TRIES = 200
 # How many ports in a row hang on one setting.
-BLOCKS = {"port_grpc": 32, "port_websockets": 8}
+BLOCKS = {"port_grpc": 32, "port_metrics": 32, "port_websockets": 8}
 
 
 def is_free(host: str, port: int) -> bool:

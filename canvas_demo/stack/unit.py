@@ -91,6 +91,7 @@ class Unit(ABC):
             "state": self.state,
             "detail": self.detail,
             "address": self.component.address,
+            "metrics": self.component.metrics,
             "pid": self.pid,
             "began": self.began,
             "since": self.since,

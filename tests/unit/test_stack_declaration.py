@@ -1,6 +1,7 @@
 """The stack's one declaration."""
 
 import json
+import re
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_split_gives_each_module_and_the_gateway_a_process() -> None:
 def test_instances_of_a_module_have_their_own_ports_and_all_parts_know_them() -> None:
     settings = Settings(secret="s", port_grpc=4200)
     parts = declared(Layout(split=True, instances={"canvases": 2}), settings)
-    addresses = [f"127.0.0.1:{port}" for name in ("canvases", "canvases-2") for port in parts[name].ports.values()]
+    addresses = [parts[name].address for name in ("canvases", "canvases-2")]
+    assert addresses == ["127.0.0.1:4203", "127.0.0.1:4218"]
     assert [json.loads(parts[name].environment["CANVAS_DEMO_GRPC_LISTEN"]) for name in ("canvases", "canvases-2")] == [
         {"canvases": address} for address in addresses
     ]
@@ -96,6 +98,17 @@ def test_further_websocket_hosts_have_their_own_name_and_ports_and_the_gateways_
     assert third.environment["CANVAS_DEMO_PORT_WEB"] == "4101"
     assert json.loads(third.environment["CANVAS_DEMO_GRPC_LISTEN"]) == {"websockets": "127.0.0.1:4208"}
     assert "http://localhost:4000" in json.loads(third.environment["CANVAS_DEMO_WEB_ORIGINS"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_process_of_ours_tells_its_metrics_at_a_port_of_its_own(layout: Layout) -> None:
+    parts = {name: part for name, part in declared(layout).items() if part.program == "serve"}
+    assert len({part.metrics for part in parts.values()}) == len(parts)
+    for name, part in parts.items():
+        where = re.fullmatch(r"http://(127.0.0.1:(\d+))/metrics", part.metrics)
+        assert where, f"{name}: {part.metrics}"
+        assert int(where[2]) in part.ports.values()
+        assert part.environment.get("CANVAS_DEMO_METRICS_LISTEN", part.address.removeprefix("http://")) == where[1]
 
 
 def test_every_port_can_be_moved() -> None:
