@@ -54,6 +54,8 @@ CHANNEL_OPTIONS = [
     # A process that is frozen keeps its connections: only its silence tells.
     ("grpc.keepalive_time_ms", 3000),
     ("grpc.keepalive_timeout_ms", 4000),
+    # While a ping of the flow control is under way, no keep-alive is sent: that one has to count too.
+    ("grpc.http2.ping_timeout_ms", 4000),
     ("grpc.http2.max_pings_without_data", 0),
 ]
 SERVER_OPTIONS = [

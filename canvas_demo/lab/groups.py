@@ -121,17 +121,21 @@ class Group:
         return member
 
     def settle(self, timeout: float = SECONDS) -> pd.DataFrame:
-        """Wait until every partition has exactly one member, and every member its share; `assignments`."""
+        """Wait until every partition has exactly one member, and every member its share; `assignments`.
+
+        Where nobody is in the group any more, there is nothing to wait for.
+        """
         wanted = list(range(self.kafka.partitions(self.topic)))
 
         def is_spread() -> bool:
             present = [member for member in self.members if member.is_alive()]
+            if not present:
+                return True
             shares = [len(member.partitions) for member in present]
             owned = sorted(number for member in present for number in member.partitions)
             return owned == wanted and max(shares) - min(shares) <= 1
 
-        if any(member.is_alive() for member in self.members):
-            until(is_spread, f"the partitions of {self.topic} are spread over {self.id}", timeout)
+        until(is_spread, f"the partitions of {self.topic} are spread over {self.id}", timeout)
         return self.assignments
 
     @property

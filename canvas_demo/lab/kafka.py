@@ -76,12 +76,12 @@ class KafkaRecord:
             timestamp=datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds) if known else None,
             key=(message.key() or b"").decode(errors="replace"),
             headers={name: (value or b"").decode(errors="replace") for name, value in headers},
-            value=_json_of(message.value()),
+            value=json_of(message.value()),
             received_at=datetime.now(UTC),
         )
 
 
-def _json_of(value: bytes | None) -> Any:
+def json_of(value: bytes | None) -> Any:
     """The value as JSON, else as text; None for a tombstone."""
     if value is None:
         return None

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,7 @@ import psycopg
 
 from canvas_demo.lab.api import Person
 from canvas_demo.lab.checks import NotYet, collecting, until
+from canvas_demo.lab.following import Follower
 from canvas_demo.lab.records import Record
 
 if TYPE_CHECKING:
@@ -55,14 +57,17 @@ class Command:
 class Load:
     """A load that runs, or has run; `report` waits for what it led to, `frame` tells of each command."""
 
-    def __init__(self, lab: "Lab", rate: float, canvases: int, seconds: float | None) -> None:
+    def __init__(self, lab: "Lab", rate: float, canvases: int, seconds: float | None, subscribers: int = 1) -> None:
         self.rate, self.seconds = rate, seconds
         self.lab = lab
         self.person: Person = lab.person("Load")
         self.canvases: Sequence[Record] = [self.person.create_canvas(f"Bed {number}") for number in range(canvases)]
-        self._socket = lab.websocket(self.person, "load")
-        for canvas in self.canvases:
-            self._socket.subscribe(f"canvas/{canvas['id']}")
+        subjects = [f"canvas/{canvas['id']}" for canvas in self.canvases]
+        hosts = len(lab.environment["WS_URLS"])
+        self.subscribers: Sequence[Follower] = [
+            lab.follower(self.person, *subjects, name=f"subscriber {number + 1}", host=number % hosts)
+            for number in range(subscribers)
+        ]
         self._tail = lab.tail(TOPIC)
         self.commands: list[Command] = []
         self._ending = threading.Event()
@@ -95,7 +100,8 @@ class Load:
     @property
     def frame(self) -> pd.DataFrame:
         """A row a command that was accepted, with the milliseconds from when it was due to its answer, and from
-        the commit of its event to the record (``in_kafka_ms``) and the frame (``in_frame_ms``), as far as they came.
+        the commit of its event to the record (``in_kafka_ms``) and to the last subscriber's frame (``in_frame_ms``),
+        as far as they came.
         """  # noqa: D205
         columns = ["number", "canvas_id", "event_id", "tries", "answered_ms", "in_kafka_ms", "in_frame_ms"]
         columns += ["committed_at", "correlation_id"]
@@ -104,9 +110,9 @@ class Load:
             return pd.DataFrame(columns=columns)
         commands["answered_ms"] = (commands["answered_at"] - commands["due"]) * 1000
         merged = commands.merge(self._events(), on="correlation_id", how="left")
-        arrived = {record.event_id: record.received_at for record in list(self._tail.records)}
-        shown = {frame.event_id: frame.received_at for frame in list(self._socket.received)}
-        for column, times in (("in_kafka_ms", arrived), ("in_frame_ms", shown)):
+        shown = [times_of(each) for each in self.subscribers]
+        by_all = {id_: max(times[id_] for times in shown) for id_ in set.intersection(*map(set, shown))}
+        for column, times in (("in_kafka_ms", self.recorded()), ("in_frame_ms", by_all)):
             at = pd.to_datetime(merged["event_id"].map(times), utc=True)
             merged[column] = (at - pd.to_datetime(merged["committed_at"], utc=True)).dt.total_seconds() * 1000
         return merged[columns]
@@ -137,12 +143,10 @@ class Load:
         """What holds of the load so far: how many of what, as the rows, the records and the frames say."""
         frame = self.frame
         records = Counter(record.event_id for record in list(self._tail.records))
-        shown = [frame_ for frame_ in list(self._socket.received) if frame_.event_id]
-        frames = Counter(frame_.event_id for frame_ in shown)
+        frames = [Counter(got.event_id for got in list(each.received)) for each in self.subscribers]
         ids = [id_ for id_ in frame["event_id"] if isinstance(id_, str)]
-        cursors: dict[str, list[int]] = {}
-        for frame_ in shown:
-            cursors.setdefault(frame_.message["subject"], []).append(frame_.message["cursor"])
+        told = pd.concat([each.told for each in self.subscribers])
+        fed = self._places_in_feed(ids)
         counts = {
             "commands accepted": len(frame),
             "commands refused": sum(1 for command in self.commands if command.status >= 400),
@@ -151,11 +155,22 @@ class Load:
             "events twice in an outbox": len(ids) - len(set(ids)),
             "events not in Kafka": sum(1 for id_ in ids if not records[id_]),
             "events more than once in Kafka": sum(1 for id_ in ids if records[id_] > 1),
-            "events not in a frame": sum(1 for id_ in ids if not frames[id_]),
-            "events more than once in a frame": sum(1 for id_ in ids if frames[id_] > 1),
-            "canvases whose frames are out of order": sum(1 for seen in cursors.values() if seen != sorted(seen)),
+            "events without their one effect": sum(1 for id_ in ids if fed[id_] != 1),
+            "events not in a frame": sum(1 for seen in frames for id_ in ids if not seen[id_]),
+            "events more than once in a frame": sum(1 for seen in frames for id_ in ids if seen[id_] > 1),
+            "canvases whose frames are out of order": int((told["out_of_order"] > 0).sum()),
+            "gaps that a subscriber was told of": int(told["told_gaps"].sum()),
         }
         return pd.DataFrame(counts.items(), columns=["what", "count"]).set_index("what")
+
+    def recorded(self) -> dict[str, datetime]:
+        """Event id → when its record was read from Kafka."""
+        return {record.event_id: record.received_at for record in reversed(list(self._tail.records))}
+
+    def _places_in_feed(self, ids: Sequence[str]) -> Counter[str]:
+        """Event id → how many places it has in the feed that notifications keeps: its effect."""
+        rows = self.lab.sql("SELECT event_id::text FROM notifications.feed WHERE event_id = ANY (%s::uuid[])", [ids])
+        return Counter(rows["event_id"])
 
     def _events(self) -> pd.DataFrame:
         ids = [canvas["id"] for canvas in self.canvases]
@@ -184,6 +199,11 @@ class Load:
     def happened(self, correlation_id: str) -> bool:
         """Whether a command of that correlation id has left an event."""
         return not self.lab.events(correlation_id=correlation_id).empty
+
+
+def times_of(subscriber: Follower) -> dict[str, datetime]:
+    """Event id → when the subscriber was first told of it."""
+    return {frame.event_id: frame.received_at for frame in reversed(list(subscriber.received)) if frame.event_id}
 
 
 class Writer(threading.Thread):

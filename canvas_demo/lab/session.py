@@ -1,19 +1,22 @@
 """A stack, as a notebook holds it: its state, a client for every interface, and what a notebook makes of its own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from canvas_demo.lab.api import Person
+from canvas_demo.lab.bugs import Bug
 from canvas_demo.lab.cdc import CdcLab, RawCdc
 from canvas_demo.lab.checks import assert_no_background_errors
 from canvas_demo.lab.dual_write import DualWriter
 from canvas_demo.lab.facts import Facts
+from canvas_demo.lab.following import Follower
 from canvas_demo.lab.groups import Group
 from canvas_demo.lab.journey import Journey, gather
-from canvas_demo.lab.kafka import Tail
+from canvas_demo.lab.kafka import KafkaRecord, Tail
 from canvas_demo.lab.load import Load
+from canvas_demo.lab.outage import Outage
 from canvas_demo.lab.people import Organization
 from canvas_demo.lab.records import Record, table_of
 from canvas_demo.lab.relay import PollingRelay
@@ -21,7 +24,7 @@ from canvas_demo.lab.scratch import Scratch, Transaction
 from canvas_demo.lab.slots import SlotHistory
 from canvas_demo.lab.sockets import Socket
 from canvas_demo.lab.stored import StoredContent
-from canvas_demo.lab.topics import OwnTopic
+from canvas_demo.lab.topics import OwnTopic, repeat
 from canvas_demo.lab.wal import PUBLICATION, Wal
 
 if TYPE_CHECKING:
@@ -58,6 +61,10 @@ class Lab(Facts):
         """Close what was opened, remove what was made, and mend what was broken by way of this lab."""
         self._opened.close()
 
+    def on_close(self, call: Callable[[], object]) -> None:
+        """Have this called too when the lab is closed."""
+        self._opened.callback(call)
+
     def _own(self, made: Opened) -> Opened:
         self._opened.enter_context(made)
         return made
@@ -82,6 +89,11 @@ class Lab(Facts):
         """The content of a file as it lies on the disk. Raises FileNotFoundError where it lies elsewhere."""
         return self._own(StoredContent(self.database, self._home / "files", file_id))
 
+    def follower(self, who: Person, *subjects: str, name: str = "", host: int = 0) -> Follower:
+        """A websocket client that comes back: at first to the host of this number, with its cursors to the next."""
+        urls = self.environment["WS_URLS"]
+        return self._own(Follower(name or who.username, [*urls[host:], *urls[:host]], who.token, subjects))
+
     # --- a database, topics, groups and connectors of one's own --------------------------------------------
 
     def scratch(self) -> Scratch:
@@ -102,6 +114,13 @@ class Lab(Facts):
     def group(self, topic: str) -> Group:
         """A consumer group of one's own on a topic, without members yet."""
         return self._own(Group(self.kafka, topic))
+
+    def repeat(self, record: KafkaRecord, value: str | None = None, event_id: str = "") -> KafkaRecord:
+        """Write a record to its topic and partition again; with another value (a text), or as another event.
+
+        Debezium may do so after a crash; with another value, it is an accident of one's own making.
+        """
+        return repeat(self.kafka, record, value, event_id)
 
     def relay(self, scratch: Scratch, topic: OwnTopic) -> PollingRelay:
         """A polling relay from a scratch schema's outbox to a topic."""
@@ -163,9 +182,21 @@ class Lab(Facts):
         """Send ``rate`` commands a second for so many seconds, and wait until each event has arrived."""
         return self._own(Load(self, rate, canvases, seconds)).settle()
 
-    def loading(self, rate: float, canvases: int = 8) -> Load:
-        """Send ``rate`` commands a second from now on, until `Load.stop` or the end of a ``with`` block."""
-        return self._own(Load(self, rate, canvases, None))
+    def loading(self, rate: float, canvases: int = 8, subscribers: int = 1) -> Load:
+        """Send ``rate`` commands a second from now on, until `Load.stop` or the end of a ``with`` block.
+
+        The subscribers are spread over the websocket hosts.
+        """
+        return self._own(Load(self, rate, canvases, None, subscribers))
+
+    def outage(self, component: str, rate: float = 20, commands: int = 100, reaching: str = "") -> Outage:
+        """Freeze a component under load while so many commands are sent, then kill it, and see what is lost.
+
+        It stays frozen until an event of the outage is at the place ``reaching``, say "subscriber 2". Whoever
+        else wants to break something waits.
+        """
+        with self.faults.alone():
+            return Outage.of(self, component, rate, commands, reaching)
 
     # --- one event -----------------------------------------------------------------------------------------
 
@@ -189,6 +220,10 @@ class Lab(Facts):
     def paused(self, component: str) -> "AbstractContextManager[None]":
         """Freeze a component (SIGSTOP) while the block runs; another notebook that breaks something waits."""
         return self.faults.paused(component)
+
+    def bug(self, canvas_id: str) -> Bug:
+        """A bug in notifications, which from now on can handle no event of this canvas; `Bug.mend` takes it away."""
+        return self._own(Bug(self.database, canvas_id))
 
     # --- widgets -------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """A websocket client: a thread reads the frames, each gets the time at which it came."""
 
 import json
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
@@ -15,6 +16,22 @@ from websockets.sync.client import connect
 from canvas_demo.lab.checks import collecting, until
 
 SECONDS = 15.0
+QUIET = logging.getLogger(f"{__name__}.quiet")
+"""The client library's own: how a connection ended is told by who has it, and not between a notebook's outputs."""
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
+
+
+class Client(Protocol):
+    """Whoever receives frames under a name: a `Socket`, or one that comes back."""
+
+    name: str
+    received: "list[Frame]"
+    closed: tuple[int, str] | None
+
+    @property
+    def host(self) -> str:
+        """The host that it is, or was last, connected to."""
 
 
 class Refused(Exception):
@@ -45,7 +62,7 @@ class Socket:
         self._open = ExitStack()
         headers = {"Authorization": f"Bearer {token}"}
         self._websocket = self._open.enter_context(
-            connect(url, additional_headers=headers, proxy=None, open_timeout=SECONDS)
+            connect(url, additional_headers=headers, proxy=None, open_timeout=SECONDS, logger=QUIET)
         )
         self._thread = threading.Thread(target=self._read, name=f"websocket {name}", daemon=True)
         self._thread.start()
@@ -105,20 +122,7 @@ class Socket:
     @property
     def frames(self) -> pd.DataFrame:
         """The frames so far."""
-        rows = [
-            (
-                frame.received_at,
-                frame.message["type"],
-                frame.message.get("subject", ""),
-                frame.message.get("cursor"),
-                frame.message.get("event", {}).get("type", ""),
-                frame.event_id,
-                frame.message,
-            )
-            for frame in self.received
-        ]
-        columns = ["received_at", "type", "subject", "cursor", "event_type", "event_id", "frame"]
-        return pd.DataFrame(rows, columns=columns, dtype=object)
+        return frames_of(self.received)
 
     def _read(self) -> None:
         with collecting(f"websocket {self.name}"):
@@ -134,3 +138,21 @@ class Socket:
         with self._arrived:
             self.received.append(frame)
             self._arrived.notify_all()
+
+
+def frames_of(received: Sequence[Frame]) -> pd.DataFrame:
+    """Frames as a table."""
+    rows = [
+        (
+            frame.received_at,
+            frame.message["type"],
+            frame.message.get("subject", ""),
+            frame.message.get("cursor"),
+            frame.message.get("event", {}).get("type", ""),
+            frame.event_id,
+            frame.message,
+        )
+        for frame in list(received)
+    ]
+    columns = ["received_at", "type", "subject", "cursor", "event_type", "event_id", "frame"]
+    return pd.DataFrame(rows, columns=columns, dtype=object)

@@ -10,7 +10,7 @@ import pandas as pd
 from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.cimpl import NewTopic
 
-from canvas_demo.lab.kafka import SECONDS, Kafka, KafkaRecord, Tail
+from canvas_demo.lab.kafka import SECONDS, Kafka, KafkaRecord, Tail, json_of
 
 PREFIX = "canvas-demo-lab-"
 JAVAS = "murmur2_random"
@@ -34,15 +34,7 @@ class OwnTopic:
         admin = kafka.admin()  # kept: what was asked ends with it
         for made in admin.create_topics([new], operation_timeout=SECONDS).values():
             made.result()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": kafka.bootstrap,
-                "linger.ms": 0,
-                "enable.idempotence": True,
-                "partitioner": JAVAS,
-                "log_level": 2,
-            }
-        )
+        self._producer = producer_of(kafka)
 
     def __repr__(self) -> str:
         return f"OwnTopic {self.name}: {self.partitions} partitions"
@@ -64,29 +56,8 @@ class OwnTopic:
 
         Raises `NotProduced`.
         """
-        results: list[tuple[KafkaError | None, Message]] = []
-        self._producer.produce(
-            self.name,
-            key=key,
-            value=json.dumps(value),
-            headers=dict(headers or {}),
-            on_delivery=lambda error, message: results.append((error, message)),
-            partition=ANY if partition is None else partition,
-        )
-        self._producer.flush(SECONDS)
-        if not results or results[0][0]:
-            raise NotProduced(f"{self.name}: {results[0][0] if results else f'no answer within {SECONDS:g} s'}")
-        message = results[0][1]
-        return KafkaRecord(
-            topic=self.name,
-            partition=message.partition() or 0,
-            offset=message.offset() or 0,
-            timestamp=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
-            key=key,
-            headers=dict(headers or {}),
-            value=value,
-            received_at=datetime.now(UTC),
-        )
+        place = (self.name, ANY if partition is None else partition)
+        return produced(self._producer, place, key, json.dumps(value), dict(headers or {}))
 
     @property
     def records(self) -> pd.DataFrame:
@@ -96,3 +67,56 @@ class OwnTopic:
     def tail(self) -> Tail:
         """Follow it from its end as it is now; close what this returns."""
         return self._kafka.tail(self.name)
+
+
+def repeat(kafka: Kafka, record: KafkaRecord, value: str | None = None, event_id: str = "") -> KafkaRecord:
+    """Write a record once more to the partition where it lies; with another text as its value, or as another event.
+
+    Raises `NotProduced`.
+    """
+    text = json.dumps(record.value) if value is None else value
+    headers = {**record.headers, "ce_id": event_id or record.event_id}
+    return produced(producer_of(kafka), (record.topic, record.partition), record.key, text, headers)
+
+
+def producer_of(kafka: Kafka) -> Producer:
+    """A producer that sends at once."""
+    return Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "linger.ms": 0,
+            "enable.idempotence": True,
+            "partitioner": JAVAS,
+            "log_level": 2,
+        }
+    )
+
+
+def produced(
+    producer: Producer, place: tuple[str, int], key: str, text: str, headers: Mapping[str, str]
+) -> KafkaRecord:
+    """The record that was written at a place (topic, partition), once Kafka has it. Raises `NotProduced`."""
+    topic, partition = place
+    results: list[tuple[KafkaError | None, Message]] = []
+    producer.produce(
+        topic,
+        key=key,
+        value=text,
+        headers=dict(headers),
+        on_delivery=lambda error, message: results.append((error, message)),
+        partition=partition,
+    )
+    producer.flush(SECONDS)
+    if not results or results[0][0]:
+        raise NotProduced(f"{topic}: {results[0][0] if results else f'no answer within {SECONDS:g} s'}")
+    message = results[0][1]
+    return KafkaRecord(
+        topic=topic,
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        timestamp=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
+        key=key,
+        headers=dict(headers),
+        value=json_of(text.encode()),
+        received_at=datetime.now(UTC),
+    )

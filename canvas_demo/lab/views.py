@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from canvas_demo.lab.cdc import RawCdc
 from canvas_demo.lab.kafka import Tail
-from canvas_demo.lab.sockets import Socket
+from canvas_demo.lab.sockets import Client, Socket
 from canvas_demo.lab.streams import Stream
 from canvas_demo.lab.topics import OwnTopic
 from canvas_demo.lab.widgets import (
@@ -66,7 +66,7 @@ class Views:
         """A slider over a stream's versions; `Stream.versions` says the same."""
         return TimeTravel.of(stream, self.selection)
 
-    def delivery(self, sockets: Sequence[Socket]) -> DeliveryMatrix:
+    def delivery(self, sockets: Sequence[Client]) -> DeliveryMatrix:
         """Which client got which event, on which host; `DeliveryMatrix.frame` says the same."""
         return self._own(DeliveryMatrix(sockets, self.selection))
 

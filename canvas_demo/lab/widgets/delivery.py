@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import traitlets
 
-from canvas_demo.lab.sockets import Socket
+from canvas_demo.lab.sockets import Client
 from canvas_demo.lab.widgets.base import SelectingView, Selection, Watching
 
 KEPT = 100
@@ -19,14 +19,21 @@ class DeliveryMatrix(SelectingView):
     clients: traitlets.List[Any] = traitlets.List().tag(sync=True)
     events: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
-    def __init__(self, sockets: Sequence[Socket], selection: Selection | None = None) -> None:
+    def __init__(self, sockets: Sequence[Client], selection: Selection | None = None) -> None:
         super().__init__(selection=selection)
         self._sockets = list(sockets)
         self.look()
         self._watching = Watching(self, self.look)
 
     def __repr__(self) -> str:
-        return f"Who got what: {len(self.clients)} clients"
+        lines = [f"Who got what: {len(self.clients)} clients, {len(self.events)} events"]
+        for at, client in enumerate(self.clients):
+            owed = [event["cells"][at]["count"] for event in self.events if event["cells"][at]["owed"]]
+            told = sum(1 for count in owed if count)
+            twice = sum(1 for count in owed if count > 1)
+            told_of = f"told of {told} of {len(owed)}, of {twice} more than once"
+            lines.append(f"  {client['name']} on host {client['host']}, {client['state']}: {told_of}")
+        return "\n".join(lines)
 
     def stop(self) -> None:
         """Look no more; what is there stays."""
@@ -54,7 +61,7 @@ def _cell(row: dict[Any, Any]) -> dict[str, Any]:
     return {"count": row["count"], "after_ms": after, "owed": row["owed"]}
 
 
-def deliveries(sockets: Sequence[Socket]) -> pd.DataFrame:
+def deliveries(sockets: Sequence[Client]) -> pd.DataFrame:
     """Every event that any of the clients was sent, and for each client: ``count``, ``after_ms`` and whether it is
     ``owed``: the client is subscribed to the event's subject, from a cursor before it.
     """  # noqa: D205
@@ -78,7 +85,7 @@ def deliveries(sockets: Sequence[Socket]) -> pd.DataFrame:
     return frame.sort_values("first_at", kind="stable", ignore_index=True)
 
 
-def _owes(socket: Socket, subject: str, cursor: int) -> bool:
+def _owes(socket: Client, subject: str, cursor: int) -> bool:
     """Whether an open client has subscribed to the subject before that cursor."""
     return socket.closed is None and any(
         frame.message["type"] == "subscribed"

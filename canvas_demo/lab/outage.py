@@ -1,0 +1,90 @@
+"""An outage under load: a component freezes, is killed, and comes back; what got through meanwhile, what was lost."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+from canvas_demo.lab.checks import until
+from canvas_demo.lab.load import Load, times_of
+
+if TYPE_CHECKING:
+    from canvas_demo.lab.session import Lab
+
+SECONDS = 120.0
+WARM = 10
+"""Commands whose events have arrived before the outage begins."""
+NOT_LOST = ("commands accepted", "events more than once in Kafka", "gaps that a subscriber was told of")
+"""What a report counts that is no loss: the others must be 0."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """``through``: of the events that were committed in the outage, how many got how far before it ended.
+
+    ``report`` is what held of all events of the load, when everything was over.
+    """
+
+    component: str
+    seconds: float
+    through: pd.Series
+    report: pd.DataFrame
+    subscribers: pd.DataFrame
+
+    def __repr__(self) -> str:
+        story = f"{self.component} was frozen for {self.seconds:.1f} s, and then killed. New events meanwhile:"
+        return f"{story}\n{self.through.to_string()}"
+
+    @property
+    def lost(self) -> pd.Series:
+        """What must be 0, each line of it: commands, rows, records, effects, frames that are missing or too many."""
+        return self.report["count"].drop(list(NOT_LOST))
+
+    @classmethod
+    def of(cls, lab: "Lab", component: str, rate: float, commands: int, reaching: str = "") -> Self:
+        """Break it, and wait until everything is well again. Raises `NotYet` where something does not arrive."""
+        with lab.loading(rate, subscribers=len(lab.environment["WS_URLS"])) as load:
+            _until_arrived(load, WARM)
+            restarts = int(lab.status().set_index("component").loc[component, "restarts"])
+            lab.faults.pause(component)
+            began = time.time()
+            wanted = len(load.commands) + commands
+            until(lambda: len(load.commands) >= wanted, f"{commands} commands were sent", SECONDS)
+            if reaching:
+                until(lambda: got_through(load, began, time.time())[reaching] > 0, f"{reaching} is reached", SECONDS)
+            ended = time.time()
+            lab.faults.kill(component)
+            lab.faults.wait_for_restart(component, restarts)
+            _until_arrived(load, 1)
+        report = load.settle(SECONDS).report()
+        told = pd.concat({each.name: each.told.drop(columns="subject") for each in load.subscribers})
+        return cls(component, ended - began, got_through(load, began, ended), report, told.groupby(level=0).sum())
+
+
+def got_through(load: Load, began: float, ended: float) -> pd.Series:
+    """Of what happened between two times (seconds since 1970): how many commands were sent and committed, and of
+    these, how many had come how far by the end.
+    """  # noqa: D205
+    start, end = (pd.Timestamp(seconds, unit="s", tz="UTC") for seconds in (began, ended))
+    frame = load.frame
+    committed = pd.to_datetime(frame["committed_at"], utc=True)
+    ids = frame["event_id"][(committed >= start) & (committed <= end)]
+    places = {"in Kafka": load.recorded()} | {each.name: times_of(each) for each in load.subscribers}
+    counts = {
+        "sent": sum(1 for command in load.commands if began <= command.due <= ended),
+        "committed": len(ids),
+        **{place: sum(1 for id_ in ids if id_ in times and times[id_] <= end) for place, times in places.items()},
+    }
+    return pd.Series(counts)
+
+
+def _until_arrived(load: Load, count: int) -> None:
+    """Wait until so many commands that are sent from now on have their events in every frame."""
+    sent = len(load.commands)
+
+    def arrived() -> bool:
+        frame = load.frame
+        return bool(frame["in_frame_ms"][frame["number"] >= sent].notna().sum() >= count)
+
+    until(arrived, "what is sent now arrives", SECONDS, every=0.2)

@@ -1,0 +1,86 @@
+"""What the lab breaks for a notebook: records that come twice, bugs, hosts that go away, outages."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+import canvas_demo.lab as labs
+
+until = partial(labs.until, timeout=90)
+"""Long enough for a machine that does much else."""
+
+
+@pytest.fixture
+def lab(stack: Any) -> Iterator[labs.Lab]:
+    with labs.connect(stack.home) as lab:
+        yield lab
+        lab.assert_no_background_errors()
+
+
+def test_a_record_is_repeated_in_its_partition_and_has_no_second_effect(lab: labs.Lab) -> None:
+    person = lab.person()
+    canvas = person.create_canvas("Beans")
+    event = lab.events(aggregate_id=canvas["id"]).iloc[0]
+    record = lab.kafka.record("canvas-demo.canvas", event["event_id"], since=event["occurred_at"])
+    again = lab.repeat(record)
+    assert (again.partition, again.key, again.headers, again.value) == (
+        record.partition,
+        record.key,
+        dict(record.headers),
+        record.value,
+    )
+    assert again.offset > record.offset
+    person.rename_canvas(canvas["id"], "Peas")
+    feed = "SELECT event_id::text FROM notifications.feed WHERE subject = %s ORDER BY cursor"
+    until(lambda: len(lab.sql(feed, [f"canvas/{canvas['id']}"])) >= 2, "the rename is in the feed")
+    assert list(lab.sql(feed, [f"canvas/{canvas['id']}"])["event_id"]).count(event["event_id"]) == 1
+
+
+def test_events_of_a_canvas_with_a_bug_are_parked_and_handled_in_order_once_it_is_mended(lab: labs.Lab) -> None:
+    person = lab.person()
+    canvas, other = person.create_canvas("Nightshade"), person.create_canvas("Beans")
+    socket = lab.websocket(person)
+    for each in (canvas, other):
+        socket.subscribe(f"canvas/{each['id']}")
+    bug = lab.bug(canvas["id"])
+    for name in ("one", "two"):
+        person.rename_canvas(canvas["id"], name)
+    passed = person.rename_canvas(other["id"], "three")
+    socket.until(lambda frame: frame.message.get("event", {}).get("correlationid") == passed.correlation_id, timeout=90)
+
+    def parked() -> Any:
+        mine = lab.parked()
+        mine = mine[mine["key"] == canvas["id"]]
+        return mine if len(mine) == 2 and mine["due_at"].isna().iloc[0] else []
+
+    heads = until(parked, "both renames are parked", every=0.5)
+    bug.mend()
+    assert lab.command("parked", "retry", heads["name"].iloc[0]).code == 0
+    newest = lab.events(aggregate_id=canvas["id"])["event_id"].iloc[-1]
+    socket.event(newest, timeout=90)
+    events = [frame.message["event"]["data"] for frame in socket.received if frame.event_id]
+    assert [data["name"] for data in events if data["canvas_id"] == canvas["id"]][-2:] == ["one", "two"]
+
+
+def test_a_follower_leaves_a_frozen_host_and_misses_nothing(lab: labs.Lab) -> None:
+    person = lab.person()
+    canvas = person.create_canvas("Orchard")
+    subject = f"canvas/{canvas['id']}"
+    follower = lab.follower(person, subject, host=1)
+    with lab.faults.alone():
+        lab.faults.pause("websockets-2")
+        for number in range(5):
+            person.rename_canvas(canvas["id"], f"Orchard {number}")
+        newest = lab.events(aggregate_id=canvas["id"])["event_id"].iloc[-1]
+        until(lambda: newest in set(follower.frames["event_id"]), "the follower has the newest event")
+    assert len(follower.hosts) > 1
+    told = follower.told.iloc[0]
+    assert (told["missing"], told["twice"], told["out_of_order"], told["told_gaps"]) == (0, 0, 0, 0)
+
+
+def test_an_outage_says_what_got_through_meanwhile_and_that_nothing_was_lost(lab: labs.Lab) -> None:
+    outage = lab.outage("websockets-2", rate=10, commands=10, reaching="subscriber 2")
+    assert (outage.through > 0).all(), outage
+    assert not outage.lost.any(), outage.report
