@@ -13,7 +13,7 @@ import pandas as pd
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from canvas_demo.lab.checks import collecting, until
+from canvas_demo.lab.checks import NotYet, collecting, until
 
 SECONDS = 15.0
 QUIET = logging.getLogger(f"{__name__}.quiet")
@@ -105,12 +105,19 @@ class Socket:
         return answer.message
 
     def until(self, wanted: Callable[[Frame], bool], timeout: float = SECONDS, after: int = 0) -> Frame:
-        """The first frame that is ``wanted``, of those from the one numbered ``after`` on. Raises `NotYet`."""
+        """The first frame that is ``wanted``, of those from the one numbered ``after`` on.
+
+        Raises `NotYet`, at once where the socket is closed.
+        """
 
         def look() -> list[Frame]:
+            is_closed = self.closed is not None
             with self._arrived:
-                self._arrived.wait(0.1)
-                return [frame for frame in self.received[after:] if wanted(frame)]
+                self._arrived.wait(0 if is_closed else 0.1)
+                found = [frame for frame in self.received[after:] if wanted(frame)]
+            if is_closed and not found:
+                raise NotYet(f"✗ a frame arrives at {self.name}: it was closed with {self.closed}")
+            return found
 
         found = [frame for frame in self.received[after:] if wanted(frame)]
         return (found or until(look, f"a frame arrives at {self.name}", timeout, every=0))[0]
