@@ -22,6 +22,8 @@ from canvas_demo.stack.home import load_settings
 SPLIT = "CANVAS_DEMO_TEST_SPLIT"
 RUN_FOLDER = "CANVAS_DEMO_TEST_RUN"
 START_SECONDS = 300
+SPARING = {"CANVAS_DEMO_DEBEZIUM_POLL": "5"}
+"""Tests need the processors that Debezium would spend on looking for changes every millisecond."""
 APART = ("--split", "--instances", "canvases=2", "--instances", "notifications=2")
 """With CANVAS_DEMO_TEST_SPLIT each module runs apart, and two of them twice."""
 
@@ -115,7 +117,7 @@ def stack() -> Stack:
     if given:
         return Stack(Path(given))
     folder = Path(os.environ[RUN_FOLDER])
-    shared = Stack(folder / "home")
+    shared = Stack(folder / "home", SPARING)
     with locked(folder / "lock"):
         if not is_running(shared.home):
             shared.cli("up", "--detach", "--websocket-hosts", "2", *(APART if os.environ.get(SPLIT) else ()))

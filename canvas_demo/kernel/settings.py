@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     consumer_poll_interval: float = Field(
         300.0, description="seconds that a consumer may take over a batch before others get its partitions", ge=6
     )
+    debezium_poll: int = Field(
+        1,
+        description="milliseconds between two looks of Debezium at the log: later events, or less of a processor "
+        "while nothing happens (half a core at 1, a tenth at 10)",
+        ge=1,
+    )
     metrics_listen: str = Field(
         "", description='"host:port" of /metrics in a process that answers no other HTTP; empty: none'
     )

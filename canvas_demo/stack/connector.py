@@ -37,7 +37,7 @@ class TaskStatus:
 
 
 def read_config(name: str) -> dict[str, str]:
-    """The committed configuration, as it is PUT."""
+    """The committed configuration."""
     config: dict[str, str] = json.loads((connectors() / f"{name}.json").read_text())
     return config
 
@@ -48,7 +48,7 @@ def place(settings: Settings, name: str) -> bool:
     :raises StackError: Connect refuses it.
     """
     url = f"{settings.connect}/connectors/{name}/config"
-    wanted = read_config(name)
+    wanted = {**read_config(name), "poll.interval.ms": str(settings.debezium_poll)}
     present = call("GET", url)
     if present.status == 200 and present.body == {**wanted, "name": name}:
         return False

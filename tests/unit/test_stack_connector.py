@@ -82,6 +82,12 @@ def test_it_is_left_alone_where_it_is_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert connect.calls == ["GET"]
 
 
+def test_how_often_debezium_looks_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = Connect(monkeypatch)
+    assert connector.place(Settings(debezium_poll=10), "outbox")
+    assert connect.config["poll.interval.ms"] == "10"
+
+
 def test_another_configuration_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = Connect(monkeypatch, {"name": "outbox", "poll.interval.ms": "500"})
     assert connector.place(Settings(), "outbox")
