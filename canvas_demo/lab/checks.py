@@ -45,7 +45,7 @@ def refused(call: Callable[[], object], kind: type[Refusal]) -> Refusal:
     raise Unmet(f"✗ it was not refused; it answered:\n{_shown(answer)}")
 
 
-def until(look: Callable[[], T], claim: str = "it is there", timeout: float = 15.0, every: float = 0.02) -> T:
+def until(look: Callable[[], T], claim: str = "it is there", timeout: float = 60.0, every: float = 0.02) -> T:
     """What ``look`` returns, once that is true, or not empty; seconds.
 
     Raises `NotYet` with the last thing seen.

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from canvas_demo.lab.checks import NotYet, collecting, until
 
-SECONDS = 15.0
+SECONDS = 60.0
 QUIET = logging.getLogger(f"{__name__}.quiet")
 """The client library's own: how a connection ended is told by who has it, and not between a notebook's outputs."""
 QUIET.addHandler(logging.NullHandler())
