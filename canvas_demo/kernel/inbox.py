@@ -18,7 +18,7 @@ from canvas_demo.kernel.failures import backoff, passes
 from canvas_demo.kernel.kafka import Delivered, NotAnEvent, Record
 from canvas_demo.kernel.metrics import REACTION_FAILURES, REACTION_SECONDS
 from canvas_demo.kernel.outbox import QUERIES
-from canvas_demo.kernel.parking import BEHIND, Parking, blocked, lane_of, park
+from canvas_demo.kernel.parking import AGAIN, BEHIND, Parking, blocked, lane_of, park
 from canvas_demo.kernel.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,8 +38,6 @@ class Together:
 
 Reactions = Mapping[tuple[str, str], Reaction | Together]
 """(aggregate type, event type or ``*``, any other) → what is done about it, on the transaction given."""
-
-AGAIN = "it was in hand when its consumer began"
 
 
 class Stopping(Exception):

@@ -20,6 +20,8 @@ Lane = tuple[str, str]
 """(topic, key): what has an order."""
 ENDED = "the process ended while it was handled"
 BEHIND = "it waits for an earlier record of its key"
+AGAIN = "it was in hand when its consumer began"
+TOGETHER = "it was tried together with others of its key"
 
 
 def channel(consumer: str) -> str:

@@ -45,6 +45,25 @@ SELECT FROM parked WHERE position = %(position)s AND attempts = %(attempts)s FOR
 -- name: done
 DELETE FROM parked WHERE position = %s
 
+-- name: begin_together
+-- Those that now come first of a key and that nobody has tried, up to one that somebody has. What is written here
+-- stands if they end the process: after it each of them is tried alone.
+UPDATE parked SET reason = %(together)s WHERE position IN (
+    SELECT position FROM parked WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+        AND position < coalesce((
+            SELECT min(position) FROM parked WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+                AND (attempts > 0 OR due_at IS NULL OR reason <> ALL (%(untried)s))
+        ), %(last)s)
+    ORDER BY position LIMIT %(limit)s
+)
+RETURNING position, topic, partition, record_offset, key, headers, value
+
+-- name: hold_together
+SELECT FROM parked WHERE position = ANY (%(positions)s) AND reason = %(together)s AND attempts = 0 FOR UPDATE
+
+-- name: done_together
+DELETE FROM parked WHERE position = ANY (%s)
+
 -- name: failed
 UPDATE parked SET reason = %(reason)s WHERE position = %(position)s AND attempts = %(attempts)s
 

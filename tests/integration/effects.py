@@ -52,6 +52,8 @@ class Effects:
         self.pool = pool
         self.type = type_ or f"test-{uuid4()}"
         self.consumer = consumer or f"test-{uuid4()}"
+        self.stream = (f"{self.type}-effects", self.consumer)
+        """Of another type than what is consumed: the consumer would be given its own effects too."""
         self.fail_at: dict[str, int] = {}
         """Event id → how many more times its reaction fails."""
         self.error: Exception = RuntimeError("the reaction failed after it had written")
@@ -59,9 +61,9 @@ class Effects:
         ensure_topics(self.settings, [self.type])
 
     async def react(self, connection: Connection, event: Delivered) -> None:
-        done = await read_stream(connection, (self.type, self.consumer))
+        done = await read_stream(connection, self.stream)
         effect = CanvasArchived(canvas_id=event.id)
-        await append(connection, (self.type, self.consumer), len(done), "o", [effect], datetime.now(UTC))
+        await append(connection, self.stream, len(done), "o", [effect], datetime.now(UTC))
         if self.fail_at.get(event.id, 0):
             self.fail_at[event.id] -= 1
             raise self.error
@@ -87,7 +89,7 @@ class Effects:
 
     async def effects(self) -> list[str]:
         async with self.pool.connection() as connection:
-            return [event.payload["canvas_id"] for event in await read_stream(connection, (self.type, self.consumer))]
+            return [event.payload["canvas_id"] for event in await read_stream(connection, self.stream)]
 
     async def parked(self) -> list[dict[str, Any]]:
         """The rows that are parked, in the order of ``canvas-demo parked list``."""

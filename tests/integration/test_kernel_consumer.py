@@ -52,5 +52,5 @@ async def test_a_reaction_belongs_to_the_conversation_of_its_event(effects: Effe
     async with effects.running():
         await effects.until(one)
     async with effects.pool.connection() as connection:
-        (effect,) = await read_stream(connection, (effects.type, effects.consumer))
+        (effect,) = await read_stream(connection, effects.stream)
     assert (effect.correlation_id, effect.causation_id) == (f"for {one}", one)

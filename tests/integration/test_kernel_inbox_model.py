@@ -215,7 +215,7 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     async def _effects(self) -> list[str]:
         async with self.effects.pool.connection() as connection:
-            stream = await read_stream(connection, (self.effects.type, self.effects.consumer))
+            stream = await read_stream(connection, self.effects.stream)
         return [event.payload["canvas_id"] for event in stream]
 
     def teardown(self) -> None:

@@ -47,7 +47,7 @@ async def test_a_record_that_ends_its_process_again_and_again_is_parked(effects:
     effects.produce(first, poison, behind)
     effects.produce(other, key="b")
     told = orders(effects, exit_at=poison)
-    for _ in range(effects.settings.consumer_attempts):
+    for _ in range(1 + effects.settings.consumer_attempts):  # together with the one behind it, then alone
         async with member(told) as process, asyncio.timeout(DEADLINE):
             assert await process.wait() == 1
     rows = await effects.parked()
