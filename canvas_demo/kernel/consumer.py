@@ -101,6 +101,8 @@ class Consumer:
         CONSUMER_LAG.labels(self._name).set(await asyncio.wait_for(asked, ASKING))
 
     def _stop(self) -> None:
+        if not self._stopping.is_set():
+            log.info("consumer stopping", consumer=self._name)
         self._stopping.set()
         self._told_to_stop.set()
 
