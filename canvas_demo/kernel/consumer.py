@@ -57,6 +57,8 @@ class Consumer:
         self._uncommitted: set[Partition] = set()
         self._commit_at = float("inf")
         self._suspects: dict[Partition, int] = {}
+        self._stuck = False
+        """Whether Kafka's client waits for offsets that it will not ask for again."""
         self._asked: deque[asyncio.Future[int]] = deque()
         self._kafka = KafkaConsumer(
             {
@@ -83,8 +85,7 @@ class Consumer:
         A consumer that can't go on ends the block with its error.
         """
         loop = asyncio.get_running_loop()
-        topics = [topic_of(aggregate_type) for aggregate_type in self._types]
-        self._kafka.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+        self._subscribe()
         with ThreadPoolExecutor(1, f"consumer-{self._name}") as thread:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._polling(loop, thread))
@@ -99,6 +100,10 @@ class Consumer:
         asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
         CONSUMER_LAG.labels(self._name).set(await asyncio.wait_for(asked, ASKING))
+
+    def _subscribe(self) -> None:
+        topics = [topic_of(aggregate_type) for aggregate_type in self._types]
+        self._kafka.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def _stop(self) -> None:
         if not self._stopping.is_set():
@@ -127,6 +132,8 @@ class Consumer:
                         self._note(records)
                 if self._commit_at <= time.monotonic():
                     self._commit()
+                if self._stuck:
+                    self._join_anew()
         finally:
             self._kafka.close()
 
@@ -140,7 +147,20 @@ class Consumer:
                 raise KafkaException(error)
             else:
                 log.warning("kafka", consumer=self._name, error=str(error))
+                self._stuck = self._stuck or error.code() == KafkaError.NOT_COORDINATOR
         return records
+
+    def _join_anew(self) -> None:
+        """Leave the group and join it again.
+
+        Where the broker that was asked for a partition's offset keeps the group's no longer, or not yet
+        (Kafka stood still, or began anew), librdkafka says so once and never asks again:
+        https://github.com/confluentinc/librdkafka/issues/5586. Nothing of the partition would come any more.
+        """
+        log.warning("joining the group anew", consumer=self._name)
+        self._stuck = False
+        self._kafka.unsubscribe()
+        self._subscribe()
 
     async def _handle(self, records: Sequence[Record]) -> bool:
         """Handle a batch; False when it was given up because the consumer is to stop."""

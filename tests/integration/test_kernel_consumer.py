@@ -1,11 +1,14 @@
 """A record has one effect, however often it comes and whatever goes wrong on the way."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import KafkaError
 
+from canvas_demo.kernel import consumer
 from canvas_demo.kernel.database import open_pool
 from canvas_demo.kernel.outbox import read_stream
 from tests.integration.effects import Effects, quick
@@ -44,6 +47,57 @@ async def test_a_reaction_that_fails_leaves_nothing_and_is_tried_again_in_order(
     async with effects.running():
         await effects.until(one, two, three)
     assert effects.fail_at == {two: 0}
+
+
+class Deaf:
+    """Kafka's client after one of its questions for offsets went to a broker that does not keep them (librdkafka#5586).
+
+    It says so once, and hands nothing out until it has joined its group again.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._said = self._joined = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def poll(self, seconds: float) -> Any:
+        message = self._client.poll(seconds)
+        if self._joined or message is None:
+            return message
+        if not self._said:
+            self._said = True
+            return NotTold()
+        time.sleep(seconds)
+        return None
+
+    def consume(self, *_: Any, **how: Any) -> list[Any]:
+        return self._client.consume(*_, **how) if self._joined else []
+
+    def subscribe(self, topics: list[str], **told: Any) -> None:
+        self._joined = self._said
+        self._client.subscribe(topics, **told)
+
+
+class NotTold:
+    """What the client hands out instead of a record."""
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError.NOT_COORDINATOR, "Failed to fetch committed offsets for 0 partition(s)")
+
+
+async def test_a_consumer_that_was_not_told_its_offsets_joins_its_group_anew(
+    effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = consumer.KafkaConsumer
+    monkeypatch.setattr(consumer, "KafkaConsumer", lambda config: Deaf(client(config)))
+    one, two = str(uuid4()), str(uuid4())
+    effects.produce(one)
+    async with effects.running():
+        await effects.until(one)
+        effects.produce(two)
+        await effects.until(one, two)
 
 
 async def test_a_reaction_belongs_to_the_conversation_of_its_event(effects: Effects) -> None:
