@@ -122,9 +122,10 @@ class Follower:
         waiting, deadline = set(self._subjects), time.monotonic() + ANSWERS_WITHIN
         while not self._ending.is_set() and (not waiting or time.monotonic() < deadline):
             try:
-                frame = Frame(datetime.now(UTC), json.loads(websocket.recv(timeout=PAUSE)))
+                text = websocket.recv(timeout=PAUSE)
             except TimeoutError:
                 continue
+            frame = Frame(datetime.now(UTC), json.loads(text))
             if frame.message["type"] == "error":
                 return
             self._take(frame.message)

@@ -1,17 +1,19 @@
 """What a person wrote is nowhere to be read but in the state tables of its module."""
 
 import asyncio
+import time
 from typing import Any
 from uuid import uuid4
 
 import psycopg
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from psycopg import sql
 from psycopg.rows import tuple_row
 
 from canvas_demo.kernel.migrate import SLOT
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.serve import module
+from tests.integration.api import DEADLINE
 from tests.integration.story import told
 
 
@@ -32,18 +34,22 @@ def payloads(connection: Any, schema: str, organization_id: str) -> list[str]:
 
 def records(bootstrap: str, organization_id: str) -> list[bytes]:
     """The values of every record of the organisation, over all topics."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "enable.auto.commit": False})
-    topics = [name for name in consumer.list_topics(timeout=10).topics if name.startswith("canvas-demo.")]
-    found = []
-    for topic in topics:
-        for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
-            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING)])
-            while end and (record := consumer.poll(30)) is not None:
-                if dict(record.headers() or ()).get("ce_organizationid") == organization_id.encode():
-                    found.append(record.value() or b"")
-                if record.offset() >= end - 1:
-                    break
+    settings = {"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "enable.auto.commit": False}
+    consumer = Consumer({**settings, "enable.partition.eof": True})
+    topics = consumer.list_topics(timeout=10).topics.items()
+    partitions = [
+        (name, number) for name, topic in topics if name.startswith("canvas-demo.") for number in topic.partitions
+    ]
+    consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in partitions])
+    found, ended, end = [], set(), time.monotonic() + DEADLINE
+    while len(ended) < len(partitions):
+        assert time.monotonic() < end, f"not read to their ends: {set(partitions) - ended}"
+        for record in consumer.consume(1000, timeout=1):
+            if (error := record.error()) is not None:
+                assert error.code() == KafkaError._PARTITION_EOF, error
+                ended.add((record.topic(), record.partition()))
+            elif dict(record.headers() or ()).get("ce_organizationid") == organization_id.encode():
+                found.append(record.value() or b"")
     consumer.close()
     return found
 
