@@ -68,11 +68,11 @@ lint: setup ## Check style, types and the direction of imports
 
 .PHONY: unit
 unit: $(FRONTEND)/node_modules/.package-lock.json ## Run the tests that need no stack
-	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit -v -n auto $(PYTEST_ARGS)
 
 .PHONY: test
-test: lint prepare $(FRONTEND)/node_modules/.package-lock.json ## Check everything: style, types, imports, all tests on a real stack, and again with its modules apart
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: lint unit prepare ## Check everything: style, types, imports, all tests on a real stack, and again with its modules apart
+	$(BIN)/pytest tests/browser tests/integration tests/notebooks $(PYTEST_ARGS)
 	$(MAKE) apart
 
 .PHONY: apart

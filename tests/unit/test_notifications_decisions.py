@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import given as for_all
@@ -31,7 +30,7 @@ from canvas_demo.modules.notifications.domain import (
 from canvas_demo.modules.notifications.store import SUBSCRIPTION
 from tests.unit.given_when_then import given
 
-SUBJECT = f"canvas/{uuid4()}"
+SUBJECT = "canvas/01a21542-0000-7000-8000-000000000000"
 subscribe = Subscribe("c", "o", "u", "ada", SUBJECT)
 
 
@@ -113,7 +112,7 @@ def test_a_cursor_is_a_whole_number(after: Any) -> None:
         f"{SUBJECT}/",
         f" {SUBJECT}",
         SUBJECT.upper(),
-        f"user/{uuid4()}",
+        "user/01a21542-0000-7000-8000-000000000000",
         "canvas/\0",
     ],
 )
