@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     postgres_host: str = Field("127.0.0.1", description="where PostgreSQL listens")
     postgres_database: str = Field("canvas_demo", description="the database")
     postgres_admin: str = Field("postgres", description="role that migrates the database")
+    slot_wal_limit: str = Field(
+        "2GB",
+        description="WAL that the replication slot may keep from being removed; beyond it the slot is lost",
+        pattern=r"^[1-9]\d*[MG]B$",
+    )
     kafka_bootstrap: str = Field("", description="Kafka's bootstrap servers; empty: this host, port_kafka")
     connect_url: str = Field("", description="Kafka Connect's REST; empty: this host, port_connect")
     grpc_addresses: dict[str, str] = Field(

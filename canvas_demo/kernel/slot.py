@@ -60,9 +60,9 @@ class SlotState:
         mib = 1024 * 1024
         limit = f" of {self.limit / mib:.0f} MiB" if self.limit > 0 else ""
         state = "read" if self.active else "not read by anybody"
-        return (
-            f"slot {SLOT}: {state}, {self.lag / mib:.1f} MiB behind, keeps {self.retained / mib:.1f} MiB{limit} of WAL"
-        )
+        kept = f"keeps {self.retained / mib:.1f} MiB{limit} of WAL"
+        alarm = "; ALARM: at the limit it is lost, see why the connector does not read on" if self.alarming else ""
+        return f"slot {SLOT}: {state}, {self.lag / mib:.1f} MiB behind, {kept}{alarm}"
 
 
 def slot_state(row: Mapping[str, Any]) -> SlotState:

@@ -84,7 +84,7 @@ def print_status(*, as_json: bool) -> None:
     snapshot = next(channel.ask(settings.home, "status"))
     slot = read_slot(settings)
     if as_json:
-        print(json.dumps({**snapshot, "slot": slot and vars(slot)}, indent=2))
+        print(json.dumps({**snapshot, "slot": slot and {**vars(slot), "alarming": slot.alarming}}, indent=2))
         return
     from rich.console import Console
 

@@ -63,7 +63,7 @@ def postgres(settings: Settings) -> Component:
             "max_replication_slots": "20",
             "max_wal_senders": "20",
             # What a slot may keep of the WAL before PostgreSQL gives it up; the alarm is at a quarter of it.
-            "max_slot_wal_keep_size": "2GB",
+            "max_slot_wal_keep_size": settings.slot_wal_limit,
             "shared_buffers": "64MB",
             "timezone": "UTC",
             "log_timezone": "UTC",

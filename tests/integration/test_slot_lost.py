@@ -1,5 +1,6 @@
 """A slot that is lost costs no event: what it would have kept is read from the outboxes, in order."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,14 +10,17 @@ from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
 
 from canvas_demo.kernel.migrate import SLOT
+from tests.conftest import Stack
 from tests.integration.api import until
 from tests.integration.kafka import headers, read_until
 from tests.integration.test_connector_restart import INSERT
 from tests.integration.test_operations import metrics
 
 DEADLINE = 120.0
+LIMIT = 128 * 1024 * 1024
 KEYS = ("A", "B", "C")
 
 
@@ -122,3 +126,57 @@ def test_a_slot_that_is_dropped_while_nothing_reads_is_told_of_and_costs_no_even
     finally:
         stack.cli("start", "outbox")
     assert writer.read_first_arrivals() == {key: list(range(1, 10)) for key in KEYS}
+
+
+def slot_of(stack: Stack) -> dict[str, Any]:
+    """What ``status`` says of the slot."""
+    found: dict[str, Any] = json.loads(stack.cli("status", "--json"))["slot"]
+    return found
+
+
+def said(stack: Stack, event: str) -> list[dict[str, Any]]:
+    """The backend's log lines of this kind."""
+    lines = (stack.home / "logs" / "backend.log").read_text().splitlines()
+    return [line for text in lines if text.startswith("{") and (line := json.loads(text))["event"] == event]
+
+
+def fill_segments(url: str, number: int) -> None:
+    """Use up so many segments of the WAL, 16 MiB each, and have PostgreSQL see what it may remove."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(number):
+            connection.execute("SELECT pg_logical_emit_message(false, 'test', 'full'), pg_switch_wal()")
+        connection.execute("CHECKPOINT")
+
+
+@pytest.mark.parametrize("how", [("stop", "outbox", "start"), ("pause", "connect", "resume")], ids=lambda how: how[0])
+def test_wal_that_is_kept_is_an_alarm_well_before_the_slot_is_lost_and_then_it_is_healed(
+    own_stack: Stack, how: tuple[str, str, str]
+) -> None:
+    stack = Stack(own_stack.home, {"CANVAS_DEMO_SLOT_WAL_LIMIT": f"{LIMIT // 1024**2}MB"})
+    stack.cli("up", "--detach")
+    writer, url = Writer(stack), stack.env["DATABASE_URL"]
+    writer.write(3)
+    assert (slot_of(stack)["limit"], slot_of(stack)["alarming"]) == (LIMIT, False)
+    before = told_of_slot(stack, "losses_total")
+    stop, name, start = how
+    stack.cli(stop, name)
+    try:
+        writer.write(3)
+        fill_segments(url, 3)
+        alarming = slot_of(stack)
+        assert alarming["alarming"]
+        assert alarming["wal_status"] not in ("lost", "missing")
+        assert LIMIT / 4 < alarming["retained"] < LIMIT
+        assert "ALARM" in stack.cli("status")
+        until(lambda: said(stack, "slot keeps much WAL"), lambda lines: len(lines) == 1)
+        assert told_of_slot(stack, "losses_total") == before
+        fill_segments(url, LIMIT // (16 * 1024**2))
+        until(lambda: told_of_slot(stack, "losses_total"), lambda now: now == before + 1)
+        assert [line["wal_status"] for line in said(stack, "slot lost")] == ["lost"]
+        until(lambda: stack.cli("status"), lambda text: f"{SLOT} is missing" in text)
+        writer.write(3)
+    finally:
+        stack.cli(start, name)
+    assert writer.read_first_arrivals() == {key: list(range(1, 10)) for key in KEYS}
+    until(lambda: slot_of(stack), lambda slot: slot["active"] and not slot["alarming"])
+    assert len(said(stack, "slot is back")) == 1
