@@ -4,10 +4,11 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Self
 
 import pandas as pd
@@ -213,11 +214,12 @@ class Kafka:
         since: datetime | None = None,
         limit: int = 10_000,
     ) -> pd.DataFrame:
-        """The records of a topic, of one ``key`` where it is given, that are no older than ``since``.
+        """The first ``limit`` records of a topic, of one ``key`` where it is given, that are no older than ``since``.
 
         ``since`` is found by Kafka's index of times: what is older is not read.
         """
-        return frame_of([record for record in self._read(topic, since, limit) if key in {None, record.key}])
+        with closing(self._read(topic, since)) as read:
+            return frame_of(list(islice((record for record in read if key in {None, record.key}), limit)))
 
     def record(self, topic: str, event_id: str, *, since: datetime, timeout: float = SECONDS) -> KafkaRecord:
         """The record of one event, once it is there; ``since``: when it happened. Raises `NotYet`."""
@@ -232,8 +234,8 @@ class Kafka:
         return list(self._read(topic, None, newest=count))
 
     def _read(
-        self, topic: str, since: datetime | None, limit: int = 1_000_000, newest: int | None = None
-    ) -> Iterator[KafkaRecord]:
+        self, topic: str, since: datetime | None, newest: int | None = None
+    ) -> Generator[KafkaRecord, None, None]:
         """The records from ``since`` to the end as it is now, partition by partition."""
         with self._consumer() as consumer:
             numbers = list(_of(consumer.list_topics(topic, timeout=SECONDS).topics[topic]))
@@ -247,7 +249,7 @@ class Kafka:
             wanted = {number for number in numbers if starts[number] < ends[number]}
             consumer.assign([TopicPartition(topic, number, starts[number]) for number in wanted])
             deadline = time.monotonic() + SECONDS
-            while wanted and limit > 0:
+            while wanted:
                 message = consumer.poll(0.2)
                 if message is None:
                     # What is at the end may be a transaction's marker, which is no record.
@@ -262,7 +264,6 @@ class Kafka:
                 if record.offset + 1 >= ends[record.partition]:
                     wanted.discard(record.partition)
                 if record.offset < ends[record.partition]:
-                    limit -= 1
                     yield record
 
     @staticmethod
