@@ -1,4 +1,4 @@
-"""An outage under load: a component freezes, is killed, and comes back; what got through meanwhile, what was lost."""
+"""An outage under load: a component freezes or dies, and comes back; what got through meanwhile, what was lost."""
 
 import time
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from canvas_demo.lab.checks import until
+from canvas_demo.lab.faults import Faults
 from canvas_demo.lab.load import Load, times_of
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ class Outage:
     """
 
     component: str
+    frozen: bool
     seconds: float
     through: pd.Series
     report: pd.DataFrame
     subscribers: pd.DataFrame
 
     def __repr__(self) -> str:
-        story = f"{self.component} was frozen for {self.seconds:.1f} s, and then killed. New events meanwhile:"
-        return f"{story}\n{self.through.to_string()}"
+        how = "frozen for {:.1f} s, and then killed" if self.frozen else "killed, and kept away for {:.1f} s"
+        return f"{self.component} was {how.format(self.seconds)}. New events meanwhile:\n{self.through.to_string()}"
 
     @property
     def lost(self) -> pd.Series:
@@ -42,24 +44,27 @@ class Outage:
         return self.report["count"].drop(list(NOT_LOST))
 
     @classmethod
-    def of(cls, lab: "Lab", component: str, rate: float, commands: int, reaching: str = "") -> Self:
+    def of(
+        cls, lab: "Lab", component: str, rate: float, commands: int, reaching: str = "", *, frozen: bool = True
+    ) -> Self:
         """Break it, and wait until everything is well again. Raises `NotYet` where something does not arrive."""
         with lab.loading(rate, subscribers=len(lab.environment["WS_URLS"])) as load:
             _until_arrived(load, WARM)
             restarts = int(lab.status().set_index("component").loc[component, "restarts"])
-            lab.faults.pause(component)
+            _take_away(lab.faults, component, frozen=frozen)
             began = time.time()
             wanted = len(load.commands) + commands
             until(lambda: len(load.commands) >= wanted, f"{commands} commands were sent", SECONDS)
             if reaching:
                 until(lambda: got_through(load, began, time.time())[reaching] > 0, f"{reaching} is reached", SECONDS)
             ended = time.time()
-            lab.faults.kill(component)
+            _bring_back(lab.faults, component, frozen=frozen)
             lab.faults.wait_for_restart(component, restarts)
             _until_arrived(load, 1)
         report = load.settle(SECONDS).report()
         told = pd.concat({each.name: each.told.drop(columns="subject") for each in load.subscribers})
-        return cls(component, ended - began, got_through(load, began, ended), report, told.groupby(level=0).sum())
+        through = got_through(load, began, ended)
+        return cls(component, frozen, ended - began, through, report, told.groupby(level=0).sum())
 
 
 def got_through(load: Load, began: float, ended: float) -> pd.Series:
@@ -77,6 +82,21 @@ def got_through(load: Load, began: float, ended: float) -> pd.Series:
         **{place: sum(1 for id_ in ids if id_ in times and times[id_] <= end) for place, times in places.items()},
     }
     return pd.Series(counts)
+
+
+def _take_away(faults: Faults, component: str, *, frozen: bool) -> None:
+    if frozen:
+        faults.pause(component)
+        return
+    faults.kill(component)
+    faults.stop(component)  # or the supervisor would have it back at once
+
+
+def _bring_back(faults: Faults, component: str, *, frozen: bool) -> None:
+    if frozen:
+        faults.kill(component)
+    else:
+        faults.start(component)
 
 
 def _until_arrived(load: Load, count: int) -> None:

@@ -189,14 +189,17 @@ class Lab(Facts):
         """
         return self._own(Load(self, rate, canvases, None, subscribers))
 
-    def outage(self, component: str, rate: float = 20, commands: int = 100, reaching: str = "") -> Outage:
+    def outage(
+        self, component: str, rate: float = 20, commands: int = 100, reaching: str = "", *, frozen: bool = True
+    ) -> Outage:
         """Freeze a component under load while so many commands are sent, then kill it, and see what is lost.
 
-        It stays frozen until an event of the outage is at the place ``reaching``, say "subscriber 2". Whoever
-        else wants to break something waits.
+        It stays frozen until an event of the outage is at the place ``reaching``, say "subscriber 2". Where it
+        is not to be ``frozen``, it is killed at once, and kept away meanwhile. Whoever else wants to break
+        something waits.
         """
         with self.faults.alone():
-            return Outage.of(self, component, rate, commands, reaching)
+            return Outage.of(self, component, rate, commands, reaching, frozen=frozen)
 
     # --- one event -----------------------------------------------------------------------------------------
 
