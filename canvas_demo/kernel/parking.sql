@@ -64,6 +64,11 @@ SELECT FROM parked WHERE position = ANY (%(positions)s) AND reason = %(together)
 -- name: done_together
 DELETE FROM parked WHERE position = ANY (%s)
 
+-- name: interrupted_together
+-- The surroundings failed: they are as untried as before.
+UPDATE parked SET reason = %(behind)s
+WHERE position = ANY (%(positions)s) AND reason = %(together)s AND attempts = 0
+
 -- name: failed
 UPDATE parked SET reason = %(reason)s WHERE position = %(position)s AND attempts = %(attempts)s
 

@@ -6,12 +6,12 @@ made, with the reason that holds if it is never heard of again; so a record that
 again and again is parked like one that fails.
 
 When a head is handled, those behind it that nobody has tried follow together, in transactions that they
-share: a key on which much happens would not be caught up with otherwise. Where that fails or ends the
-process, each of them is tried alone.
+share: a key on which much happens would not be caught up with otherwise. Where that fails of itself or ends
+the process, each of them is tried alone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -136,6 +136,10 @@ class Retrier:
             except Exception as error:  # noqa: BLE001  (each has its own attempt now, and its own failure)
                 facts = {"consumer": self._consumer, "key": head["key"], "records": len(rows)}
                 log.warning("records failed together", **facts, error=repr(error))
+                if passes(error):
+                    positions = [row["position"] for row in rows]
+                    asked = {"positions": positions, "together": TOGETHER, "behind": BEHIND}
+                    await self._write("interrupted_together", asked)
                 return
 
     async def _begin_together(self, head: dict[str, Any]) -> list[dict[str, Any]]:
@@ -173,11 +177,12 @@ class Retrier:
 
     async def _settle(self, how: str, row: dict[str, Any], reason: str) -> None:
         """Write down how an attempt ended, however long the database takes to be back."""
-        told = {**row, "reason": reason, "due_in": INTERRUPTED_FOR}
+        await self._write(how, {**row, "reason": reason, "due_in": INTERRUPTED_FOR})
 
+    async def _write(self, query: str, told: Mapping[str, Any]) -> None:
         async def write() -> None:
             async with self._pool.connection() as connection:
-                await connection.execute(QUERIES[how], told)
+                await connection.execute(QUERIES[query], told)
                 await announce(connection, self._consumer)
 
         await self._inbox.insist(write)
