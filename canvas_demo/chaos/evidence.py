@@ -109,26 +109,29 @@ def settled_rows(settings: Settings, organizations: Collection[str]) -> list[Row
     rows = read_rows(settings, organizations)
     while True:
         await_handled(settings, rows)
-        before, rows = len(_of_subjects(rows)), read_rows(settings, organizations)
-        if len(_of_subjects(rows)) == before or time.monotonic() > end:
+        before, rows = len(rows), read_rows(settings, organizations)
+        if len(rows) == before or time.monotonic() > end:
             return rows
 
 
-def _of_subjects(rows: Sequence[Row]) -> list[str]:
-    """The events that notifications tells subscribers of."""
-    return [row.event_id for row in rows if row.subject.startswith(("canvas/", "file/"))]
-
-
 def await_handled(settings: Settings, rows: Sequence[Row]) -> None:
-    """Wait until notifications has handled every event of a canvas or a file, or time is up."""
-    wanted = _of_subjects(rows)
+    """Wait until those that react to canvases and files have handled every event of theirs, or time is up."""
     end = time.monotonic() + SETTLES_WITHIN
-    while time.monotonic() < end:
-        if len(
-            _count(settings, "SELECT event_id::text FROM notifications.inbox WHERE event_id = ANY(%s::uuid[])", wanted)
-        ) == len(wanted):
-            return
+    while time.monotonic() < end and (_left(settings, rows) or count_parked(settings, to_be_tried=True)):
         time.sleep(0.5)
+
+
+def _left(settings: Settings, rows: Sequence[Row]) -> int:
+    """How many events notifications and canvases have not yet taken in."""
+    handled: Mapping[LiteralString, list[str]] = {
+        "SELECT event_id::text FROM notifications.inbox WHERE event_id = ANY(%s::uuid[])": _of(rows, "canvas", "file"),
+        "SELECT event_id::text FROM canvases.inbox WHERE event_id = ANY(%s::uuid[])": _of(rows, "file"),
+    }
+    return sum(len(ids) - len(_count(settings, query, ids)) for query, ids in handled.items())
+
+
+def _of(rows: Sequence[Row], *kinds: str) -> list[str]:
+    return [row.event_id for row in rows if row.subject.partition("/")[0] in kinds]
 
 
 def read(
@@ -164,12 +167,13 @@ def read(
     )
 
 
-def count_parked(settings: Settings) -> int:
-    """Records that some module could not handle."""
+def count_parked(settings: Settings, *, to_be_tried: bool = False) -> int:
+    """Records that some module could not handle; of those ``to_be_tried`` again only."""
+    query = sql.SQL("SELECT count(*) FROM {} WHERE due_at IS NOT NULL OR NOT %s")
     with _database(settings) as connection:
         tables = [row[0] for row in connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'parked'")]
         counts = [
-            connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, "parked"))).fetchone()
+            connection.execute(query.format(sql.Identifier(schema, "parked")), [to_be_tried]).fetchone()
             for schema in tables
         ]
     return sum(int(row[0]) for row in counts if row)

@@ -83,8 +83,11 @@ async def host(target: Target) -> str:
 
 
 async def freeze(target: Target) -> str:
-    """Freeze a consumer that has claimed events until its group has gone on without it, and let it go on."""
-    seconds = target.settings.consumer_session + 3
+    """Freeze a consumer that has claimed events until its group has gone on without it, and let it go on.
+
+    Its group goes on once its session is over and PostgreSQL has ended the transaction that holds the claim.
+    """
+    seconds = max(target.settings.consumer_session, target.settings.transaction_idle) + 3
     async with _caught(target, "notifications", "feed") as name:
         await target.order("pause", name)
     await asyncio.sleep(seconds)

@@ -25,6 +25,8 @@ from canvas_demo.stack.addresses import of_running
 
 CATCH_UP = 300.0
 """Seconds within which every subscriber has seen all that there is."""
+STALLED_AFTER = 120.0
+"""Seconds without an accepted command after which a run is given up."""
 UPLOAD_EVERY = 2.0
 UPLOAD_SIZE = 200_000
 
@@ -111,6 +113,7 @@ def _subscriber(urls: Sequence[str], of: Organization, number: int) -> Subscribe
 
 @asynccontextmanager
 async def _running(*works: Any) -> AsyncIterator[None]:  # noqa: ANN401  (coroutines that end by cancellation)
+    """Run them besides."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
@@ -121,6 +124,18 @@ async def _running(*works: Any) -> AsyncIterator[None]:  # noqa: ANN401  (corout
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _all_of(*works: Any) -> AsyncIterator[None]:  # noqa: ANN401  (coroutines that end by themselves)
+    """The same, waiting for their end; the first error ends it all, and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for work in works:
+                tasks.create_task(work)
+            yield
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
 
 
 async def _ready(subscribers: Mapping[str, Subscriber]) -> None:
@@ -162,16 +177,14 @@ async def _load(
                 await _upload(api, of, ledger)
                 await asyncio.sleep(UPLOAD_EVERY / len(organizations))
 
-    async with Probe(api, environment["WS_URLS"]) as probe, asyncio.TaskGroup() as tasks:
-        for writer in writers:
-            tasks.create_task(write(writer))
-        tasks.create_task(upload())
-        happened = []
+    happened = []
+    async with Probe(api, environment["WS_URLS"]) as probe, _all_of(upload(), *map(write, writers)):
         for moment in planned:
             limit = moment.accepted + 2 * share
+            await await_accepted(ledger, moment.accepted)
             happened.append(await _fault(moment, ledger, target, probe, say))
         limit = plan.events
-        await _until(lambda: ledger.outcomes["accepted"] >= plan.events)
+        await await_accepted(ledger, plan.events)
         enough.set()
     return happened
 
@@ -184,7 +197,6 @@ async def _upload(api: Api, of: Organization, ledger: Ledger) -> None:
 
 
 async def _fault(moment: Moment, ledger: Ledger, target: Target, probe: Probe, say: Say) -> Happened:
-    await _until(lambda: ledger.outcomes["accepted"] >= moment.accepted)
     what = await DO[moment.fault](target)
     seconds = await probe.next_event()
     say(f"{ledger.outcomes['accepted']:7} accepted: {what}; the next event arrived after {seconds:.1f} s")
@@ -202,11 +214,20 @@ async def _caught_up(subscribers: Mapping[str, Subscriber], found: Evidence) -> 
         )
 
     end = time.monotonic() + CATCH_UP
-    await _until(lambda: not behind() or time.monotonic() > end)
+    while behind() and time.monotonic() < end:  # noqa: ASYNC110  (what many tasks count has no one event)
+        await asyncio.sleep(0.05)
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110  (what many tasks count has no one event)
+async def await_accepted(ledger: Ledger, wanted: int, stalled_after: float = STALLED_AFTER) -> None:
+    """Wait until so many commands were accepted. Raises TimeoutError where no more are."""
+    before, end = -1, 0.0
+    while (accepted := ledger.outcomes["accepted"]) < wanted:
+        if accepted > before:
+            before, end = accepted, time.monotonic() + stalled_after
+        if time.monotonic() > end:
+            last = ledger.commands[-1] if ledger.commands else "none was answered"
+            before_that = f"{accepted} of {wanted} were before; the last answer: {last}"
+            raise TimeoutError(f"no command was accepted for {stalled_after:.0f} s; {before_that}")
         await asyncio.sleep(0.05)
 
 

@@ -18,7 +18,7 @@ SHOWN = 10
 def chaos(plan: Plan, *, as_json_text: bool) -> None:
     """Run, and print what was done and a line for each check.
 
-    :raises StackError: something did not hold; the evidence lies in the stack's home.
+    :raises StackError: something did not hold, and the evidence lies in the stack's home; or the run came to a stop.
     """
     settings = load_settings()
     began = time.monotonic()
@@ -28,7 +28,10 @@ def chaos(plan: Plan, *, as_json_text: bool) -> None:
             print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
 
     say(f"seed {plan.seed}: {plan.events} events, {plan.kills} faults")
-    outcome = asyncio.run(run(settings, plan, say))
+    try:
+        outcome = asyncio.run(run(settings, plan, say))
+    except TimeoutError as error:
+        raise StackError(f"The run was given up: {error}") from error
     if as_json_text:
         print(as_json(outcome))
     else:

@@ -7,9 +7,9 @@ import pytest
 
 from canvas_demo.chaos.checks import CHECKS, judge
 from canvas_demo.chaos.evidence import Evidence, Row
-from canvas_demo.chaos.load import Command
+from canvas_demo.chaos.load import Command, Ledger
 from canvas_demo.chaos.plan import FAULTS, NOTES, Choices, faults_of, moments
-from canvas_demo.chaos.run import Happened, Outcome, Plan, as_json
+from canvas_demo.chaos.run import Happened, Outcome, Plan, as_json, await_accepted
 from canvas_demo.chaos.subscriber import Seen, View
 
 SUBJECT, FILE = "canvas/c", "file/f"
@@ -152,3 +152,12 @@ def test_an_outcome_says_of_each_check_whether_it_holds() -> None:
     assert set(fine["checks"]) == set(CHECKS)
     lost = json.loads(as_json(Outcome(Plan(1, 10, 1, 5), without_row("e3"), 12.34)))
     assert lost["holds"] is False
+
+
+async def test_a_run_in_which_nothing_is_accepted_any_more_is_given_up_and_says_what_came_last() -> None:
+    ledger = Ledger()
+    ledger.note(Command("first", "rename", "accepted", "OK"))
+    await await_accepted(ledger, 1, stalled_after=0)
+    ledger.note(Command("second", "rename over HTTP", "unknown", "nobody answered"))
+    with pytest.raises(TimeoutError, match=r"1 of 2 were before.*nobody answered"):
+        await await_accepted(ledger, 2, stalled_after=0)
