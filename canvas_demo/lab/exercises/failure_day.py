@@ -175,7 +175,7 @@ def find_the_fault(lab: Lab, patient: Patient) -> Exercise:
             return "connect is frozen" if _answers(lab) else "kafka is frozen"
         if not reached["told on the first host"]:
             return "an event is parked"
-        return "websockets-2 is frozen"
+        return "nothing" if reached["told on the second host"] else "websockets-2 is frozen"
 
     return Exercise(
         question=(
