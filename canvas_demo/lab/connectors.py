@@ -1,6 +1,6 @@
 """Kafka Connect's REST."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -15,6 +15,10 @@ CHANGE_SECONDS = 90.0
 
 class ConnectError(Exception):
     """Kafka Connect refused; says what it said."""
+
+
+class Rebalancing(ConnectError):
+    """It balances its work anew, and will do later what it was asked: it says 409, or 500 to some questions."""
 
 
 class ConnectRest:
@@ -32,7 +36,8 @@ class ConnectRest:
         answer = self._http.request(method, path, json=body)
         if answer.is_error:
             said = answer.json().get("message", answer.text) if answer.content else answer.reason_phrase
-            raise ConnectError(f"{method} {path} answers {answer.status_code}: {said}")
+            refusal = Rebalancing if answer.status_code == 409 or "rebalance" in said else ConnectError
+            raise refusal(f"{method} {path} answers {answer.status_code}: {said}")
         return answer.json() if answer.content else None
 
     def connectors(self) -> pd.DataFrame:
@@ -78,24 +83,34 @@ class ConnectRest:
         if dict(config) == self.config(name):
             return
         until(
-            lambda: self._agreed("PUT", f"/connectors/{name}/config", dict(config)),
+            lambda: self._agrees(lambda: self._done("PUT", f"/connectors/{name}/config", dict(config))),
             f"Connect takes the configuration of {name}",
             CHANGE_SECONDS,
         )
         restart = f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
-        until(lambda: self._agreed("POST", restart), f"Connect restarts what failed of {name}", CHANGE_SECONDS)
-        until(lambda: self._task_has(name, config), f"{name} has a task of its new configuration", CHANGE_SECONDS)
-        until(lambda: self.runs(name), f"{name} runs", CHANGE_SECONDS, every=0.1)
+        until(
+            lambda: self._agrees(lambda: self._done("POST", restart)),
+            f"Connect restarts what failed of {name}",
+            CHANGE_SECONDS,
+        )
+        until(
+            lambda: self._agrees(lambda: self._task_has(name, config)),
+            f"{name} has a task of its new configuration",
+            CHANGE_SECONDS,
+        )
+        until(lambda: self._agrees(lambda: self.runs(name)), f"{name} runs", CHANGE_SECONDS, every=0.1)
 
-    def _agreed(self, method: str, path: str, body: dict[str, str] | None = None) -> bool:
-        """Whether Connect did it; it refuses with 409 while it balances its work anew."""
-        try:
-            self.call(method, path, body)
-        except ConnectError as error:
-            if "answers 409" in str(error):
-                return False
-            raise
+    def _done(self, method: str, path: str, body: dict[str, str] | None = None) -> bool:
+        self.call(method, path, body)
         return True
+
+    @staticmethod
+    def _agrees(asked: Callable[[], bool]) -> bool:
+        """What Connect answers; no, while it balances its work anew."""
+        try:
+            return asked()
+        except Rebalancing:
+            return False
 
     def _task_has(self, name: str, config: Mapping[str, str]) -> bool:
         tasks = self.call("GET", f"/connectors/{name}/tasks")
