@@ -20,7 +20,7 @@ from typing import Any, Self
 import pandas as pd
 
 from canvas_demo.lab.checks import until
-from canvas_demo.lab.connectors import ConnectError, ConnectRest
+from canvas_demo.lab.connectors import ConnectRest
 from canvas_demo.lab.database import QUERIES, Database
 from canvas_demo.lab.kafka import COLUMNS, SLACK, Kafka
 from canvas_demo.lab.records import Record
@@ -157,8 +157,11 @@ class CdcLab:
             starting.callback(self._remove, number)
             made = {**config_of(self.connect.config(like), number, router=router), **options}
             config = {name: value for name, value in made.items() if value is not None}
-            until(lambda: self._placed(number, config), f"connector {NAME}{number} is placed", SECONDS, every=0.2)
-            until(lambda: self._streams(number), f"connector {NAME}{number} runs", SECONDS, every=0.1)
+            name = NAME + number
+            self.connect.wait(
+                lambda: self.connect.place(name, config), f"connector {name} is placed", SECONDS, every=0.2
+            )
+            self.connect.wait(lambda: self._streams(number), f"connector {name} runs", SECONDS, every=0.1)
             ending = starting.pop_all()
         atexit.register(ending.close)
         ending.callback(atexit.unregister, ending.close)
@@ -191,16 +194,6 @@ class CdcLab:
                 yield
             finally:
                 path.unlink(missing_ok=True)
-
-    def _placed(self, number: str, config: dict[str, str]) -> bool:
-        """Whether Connect took it; it refuses while it balances its work anew."""
-        try:
-            self.connect.place(NAME + number, config)
-        except ConnectError as error:
-            if "answers 409" in str(error):
-                return False
-            raise
-        return True
 
     def _streams(self, number: str) -> bool:
         """Whether the task runs and reads its slot: what is committed from here on, it sees."""

@@ -82,35 +82,25 @@ class ConnectRest:
         """Place a whole configuration, and wait until its task runs. Raises `NotYet`, `ConnectError`."""
         if dict(config) == self.config(name):
             return
-        until(
-            lambda: self._agrees(lambda: self._done("PUT", f"/connectors/{name}/config", dict(config))),
-            f"Connect takes the configuration of {name}",
-            CHANGE_SECONDS,
-        )
+        self.wait(lambda: self.place(name, dict(config)), f"Connect takes the configuration of {name}")
         restart = f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
-        until(
-            lambda: self._agrees(lambda: self._done("POST", restart)),
-            f"Connect restarts what failed of {name}",
-            CHANGE_SECONDS,
-        )
-        until(
-            lambda: self._agrees(lambda: self._task_has(name, config)),
-            f"{name} has a task of its new configuration",
-            CHANGE_SECONDS,
-        )
-        until(lambda: self._agrees(lambda: self.runs(name)), f"{name} runs", CHANGE_SECONDS, every=0.1)
+        self.wait(lambda: self.call("POST", restart), f"Connect restarts what failed of {name}")
+        self.wait(lambda: self._task_has(name, config), f"{name} has a task of its new configuration")
+        self.wait(lambda: self.runs(name), f"{name} runs", every=0.1)
 
-    def _done(self, method: str, path: str, body: dict[str, str] | None = None) -> bool:
-        self.call(method, path, body)
-        return True
+    def wait(self, ask: Callable[[], object], claim: str, timeout: float = CHANGE_SECONDS, every: float = 0.02) -> None:
+        """Ask until Connect has done it, or says yes; while it balances its work anew it does neither.
 
-    @staticmethod
-    def _agrees(asked: Callable[[], bool]) -> bool:
-        """What Connect answers; no, while it balances its work anew."""
-        try:
-            return asked()
-        except Rebalancing:
-            return False
+        Raises `NotYet`, `ConnectError`.
+        """
+
+        def agreed() -> bool:
+            try:
+                return ask() is not False
+            except Rebalancing:
+                return False
+
+        until(agreed, claim, timeout, every)
 
     def _task_has(self, name: str, config: Mapping[str, str]) -> bool:
         tasks = self.call("GET", f"/connectors/{name}/tasks")
