@@ -76,15 +76,13 @@ class Notifier:
     async def when_subject_changed_tell_subscribers(self, connection: Connection, events: Sequence[Delivered]) -> None:
         """One place each in the feed, and one Send, however many are subscribed."""
         recorded = await record_events(connection, [_happened(event) for event in events])
-        gone: set[str] = set()
         for event, at in zip(events, recorded, strict=True):
             if at.connection_ids:
                 event.go_on()
                 readable = _cloud_event(event, await event.opened(connection.keys))
                 frame = event_frame(event.subject, at.cursor, readable)
                 answer = await self.sockets.send(at.connection_ids, [frame], event.subject, at.cursor)
-                gone.update(answer.gone)
-        await self._lapse(connection, sorted(gone))
+                await self._lapse(connection, answer.gone)
 
     async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
         """Do what the client asks for, or say what is wrong with it."""
