@@ -109,7 +109,7 @@ async def drop_parts(connection: Connection, file: File) -> None:
     """Keep no part of the content."""
     rows = await (await connection.execute(QUERIES["drop_parts"], [file.file_id])).fetchall()
     if rows:
-        await _use(connection, file, -sum(row["size"] for row in rows))
+        await connection.execute(QUERIES["use"], [file.organization_id, -sum(row["size"] for row in rows)])
 
 
 async def load_parts(connection: Connection, file_id: str, start: int, end: int) -> list[Part]:
@@ -157,11 +157,6 @@ async def drop_removal(connection: Connection, file_id: str) -> None:
 def folder_of(file: File) -> str:
     """Where in the storage the objects of a file lie."""
     return f"{file.organization_id}/{file.file_id}"
-
-
-async def _use(connection: Connection, file: File, size: int) -> int:
-    row: Any = await (await connection.execute(QUERIES["use"], [file.organization_id, size])).fetchone()
-    return int(row["bytes"])
 
 
 async def load(connection: Connection, file_id: str) -> Loaded[File]:
