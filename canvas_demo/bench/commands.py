@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import httpx
 
+from canvas_demo.bench.latency import new_canvas
 from canvas_demo.bench.peer import peer
 from canvas_demo.bench.rounds import Send, race
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
@@ -135,10 +135,6 @@ def _peer_service(database_url: str, callers: int) -> Iterator[Service]:
 
 @contextmanager
 def _ours(environment: dict[str, Any]) -> Iterator[Service]:
-    name = f"bench-{secrets.token_hex(6)}"
-    account = {"username": name, "password": secrets.token_urlsafe(16)}
-    with httpx.Client(base_url=environment["WEB_URL"], timeout=30) as http:
-        http.post("/api/organizations", json={"name": name, **account}).raise_for_status()
-        token = http.post("/api/login", json=account).raise_for_status().json()["token"]
+    token, _ = new_canvas(environment["WEB_URL"])
     with grpc.insecure_channel(environment["GRPC_CANVASES"]) as channel:
         yield Service(pb_grpc.CanvasesStub(channel), (("authorization", f"Bearer {token}"),))

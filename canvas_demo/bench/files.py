@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
+from canvas_demo.bench.latency import new_canvas
 from canvas_demo.stack.addresses import of_running
 from canvas_demo.stack.home import load_settings
 
@@ -106,14 +107,11 @@ def measure(environment: dict[str, Any], home: str, size: int) -> dict[str, dict
 
 
 def _files(environment: dict[str, Any], home: str, size: int) -> dict[str, float]:
-    web, name = environment["WEB_URL"], f"bench-{secrets.token_hex(6)}"
-    account = {"username": name, "password": secrets.token_urlsafe(16)}
-    with httpx.Client(base_url=web, timeout=60) as http:
-        http.post("/api/organizations", json={"name": name, **account}).raise_for_status()
-        token = http.post("/api/login", json=account).raise_for_status().json()["token"]
-        http.headers["authorization"] = f"Bearer {token}"
-        canvas = http.post("/api/canvases", json={"name": name}).raise_for_status().json()["id"]
-        exchange = Exchange(web, {"Authorization": f"Bearer {token}"})
+    web = environment["WEB_URL"]
+    token, canvas = new_canvas(web)
+    headers = {"Authorization": f"Bearer {token}"}
+    exchange = Exchange(web, headers)
+    with httpx.Client(base_url=web, timeout=60, headers=headers) as http:
 
         def upload(size: int) -> str:
             before = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n'
