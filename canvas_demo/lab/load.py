@@ -120,7 +120,8 @@ class Load:
     def latency(self) -> pd.DataFrame:
         """Quantiles of the milliseconds of `frame`."""
         columns = ["answered_ms", "in_kafka_ms", "in_frame_ms"]
-        rows = {name: self.frame[columns].quantile(quantile).round(2) for name, quantile in QUANTILES.items()}
+        frame = self.frame[columns]
+        rows = {name: frame.quantile(quantile).round(2) for name, quantile in QUANTILES.items()}
         return pd.DataFrame(rows).T
 
     def settle(self, timeout: float = ARRIVAL_SECONDS) -> Self:

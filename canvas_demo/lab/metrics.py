@@ -1,6 +1,6 @@
 """What the stack's processes tell Prometheus (docs/metrics.md), as a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -13,14 +13,14 @@ COLUMNS = ["process", "metric", "labels", "value"]
 TEXT = {"Accept": "text/plain"}
 
 
-def read(urls: dict[str, str], prefix: str = PREFIX) -> pd.DataFrame:
-    """The samples whose names begin with ``prefix``, by process; one that does not answer is left out."""
+def read(urls: Mapping[str, str]) -> pd.DataFrame:
+    """The system's own samples, by process; one that does not answer is left out."""
     with ThreadPoolExecutor() as pool:
-        rows = [row for rows in pool.map(lambda each: _of(each[0], each[1], prefix), urls.items()) for row in rows]
+        rows = [row for rows in pool.map(_of, urls.keys(), urls.values()) for row in rows]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _of(process: str, url: str, prefix: str) -> Iterable[tuple[str, str, dict[str, str], float]]:
+def _of(process: str, url: str) -> Iterable[tuple[str, str, dict[str, str], float]]:
     try:
         answer = httpx.get(url, headers=TEXT, timeout=SECONDS, trust_env=False)
     except httpx.TransportError:
@@ -29,5 +29,5 @@ def _of(process: str, url: str, prefix: str) -> Iterable[tuple[str, str, dict[st
         (process, sample.name, sample.labels, sample.value)
         for family in text_string_to_metric_families(answer.raise_for_status().text)
         for sample in family.samples
-        if sample.name.startswith(prefix)
+        if sample.name.startswith(PREFIX)
     ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -47,17 +48,18 @@ class Traffic:
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _ways(self) -> list[tuple[str, str, str, Callable[[], int]]]:
+        metrics = cache(self._lab.metrics)  # asked for once a look
         return [
             ("commits", "events", "positions of the outboxes", lambda: sum(self._lab.counts().values())),
             ("wal", "bytes", "confirmed_flush_lsn of the slot", self._confirmed),
             ("records", "records", "ends of the topics", self._ends),
             ("consumers", "records", "offsets that the groups committed", self._committed),
-            ("grpc", "calls", "canvas_demo_commands_total", lambda: self._metric("canvas_demo_commands_total")),
+            ("grpc", "calls", "canvas_demo_commands_total", lambda: _total(metrics(), "canvas_demo_commands_total")),
             (
                 "frames",
                 "frames",
                 "canvas_demo_frames_sent_total",
-                lambda: self._metric("canvas_demo_frames_sent_total"),
+                lambda: _total(metrics(), "canvas_demo_frames_sent_total"),
             ),
         ]
 
@@ -70,6 +72,6 @@ class Traffic:
     def _committed(self) -> int:
         return sum(self._lab.kafka.committed(f"canvas-demo-{module}") for module in MODULES)
 
-    def _metric(self, name: str) -> int:
-        metrics = self._lab.metrics()
-        return int(metrics.loc[metrics["metric"] == name, "value"].sum())
+
+def _total(metrics: pd.DataFrame, name: str) -> int:
+    return int(metrics.loc[metrics["metric"] == name, "value"].sum())
