@@ -169,6 +169,8 @@ def find_the_fault(lab: Lab, patient: Patient) -> Exercise:
 
     def solve() -> object:
         reached = patient.examine()
+        if reached["in Kafka"] and not reached["told on the first host"]:
+            reached = patient.examine()  # a host that has just frozen holds up one call, for all
         if not reached["committed"]:
             return "a row is locked"
         if not reached["in Kafka"]:
