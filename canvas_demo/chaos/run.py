@@ -139,9 +139,13 @@ async def _all_of(*works: Any) -> AsyncIterator[None]:  # noqa: ANN401  (corouti
 
 
 async def _ready(subscribers: Mapping[str, Subscriber]) -> None:
-    async with asyncio.timeout(CATCH_UP):
-        for each in subscribers.values():
-            await each.ready.wait()
+    """Wait for all of them. Raises TimeoutError."""
+    try:
+        async with asyncio.timeout(CATCH_UP):
+            for each in subscribers.values():
+                await each.ready.wait()
+    except TimeoutError as error:
+        raise TimeoutError(f"not every subscriber was ready within {CATCH_UP:.0f} s") from error
 
 
 async def _load(
