@@ -1,6 +1,5 @@
 """What the lab breaks for a notebook: records that come twice, bugs, hosts that go away, outages."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,13 +9,6 @@ import canvas_demo.lab as labs
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
-        lab.assert_no_background_errors()
 
 
 def test_a_record_is_repeated_in_its_partition_and_has_no_second_effect(lab: labs.Lab) -> None:

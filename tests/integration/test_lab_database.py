@@ -1,6 +1,5 @@
 """What the lab makes of its own in the database: scratch schemas, open transactions, the ways that lose events."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,12 +9,6 @@ import canvas_demo.lab as labs
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
 
 
 def test_what_an_open_transaction_wrote_is_seen_by_nobody_else_until_it_commits(lab: labs.Lab) -> None:

@@ -1,6 +1,5 @@
 """What the lab tells of the running stack, and breaks in it."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -11,12 +10,6 @@ from canvas_demo.lab.grpc import CallRefused
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
 
 
 def test_an_organization_is_fresh_and_its_people_are_signed_in(lab: labs.Lab) -> None:

@@ -1,21 +1,12 @@
 """A hidden fault is found from what it does, and nothing of it is left when it is mended."""
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 import canvas_demo.lab as labs
 from canvas_demo.lab import until
 from canvas_demo.lab.exercises.failure_day import FAULTS, Patient, fault_of, find_the_fault
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
-        lab.assert_no_background_errors()
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))

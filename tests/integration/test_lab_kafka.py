@@ -1,22 +1,13 @@
 """Topics and consumer groups of a notebook's own."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
-
-import pytest
 
 import canvas_demo.lab as labs
 from canvas_demo.lab.kafka import KafkaRecord
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
 
 
 def test_a_topic_keeps_the_order_of_a_key_and_is_gone_with_its_lab(stack: Any) -> None:

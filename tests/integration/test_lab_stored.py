@@ -1,18 +1,11 @@
 """What the lab shows, and damages, of contents on the disk."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 import canvas_demo.lab as labs
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
 
 
 def test_a_content_on_the_disk_is_damaged_until_it_is_closed(stack: Any) -> None:

@@ -1,8 +1,6 @@
 """What the widgets hold of the running stack; how they look is for tests/browser."""
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -12,13 +10,6 @@ from canvas_demo.lab.sockets import Socket
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
-
-
-@pytest.fixture
-def lab(stack: Any) -> Iterator[labs.Lab]:
-    with labs.connect(stack.home) as lab:
-        yield lab
-        lab.assert_no_background_errors()
 
 
 @pytest.fixture
