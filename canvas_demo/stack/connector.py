@@ -27,6 +27,16 @@ class TaskStatus:
         return self.connector == self.task == "RUNNING"
 
     @property
+    def paused(self) -> bool:
+        """Whether its task has come to a halt, and is kept."""
+        return self.connector == self.task == "PAUSED"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has no task any more."""
+        return (self.connector, self.task) == ("STOPPED", "MISSING")
+
+    @property
     def failed(self) -> bool:
         """Whether it waits for someone to restart it."""
         return "FAILED" in (self.connector, self.task)

@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
+from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack import connector
+from canvas_demo.stack.component import Component
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.probes import INTERVAL
-from canvas_demo.stack.unit import Unit
+from canvas_demo.stack.unit import Changes, Unit
 
 WATCH_SECONDS = 1.0
 RETRY_SECONDS = 1.0
@@ -14,6 +17,10 @@ RETRY_SECONDS = 1.0
 
 class ConnectorUnit(Unit):
     """Places the connector, waits until it streams, and restarts a task that failed."""
+
+    def __init__(self, component: Component, settings: Settings, changes: Changes) -> None:
+        super().__init__(component, settings, changes)
+        self._orders = asyncio.Lock()
 
     async def attempt(self) -> str:
         """Place it and watch it; returns why it no longer runs."""
@@ -30,13 +37,12 @@ class ConnectorUnit(Unit):
         deadline = time.monotonic() + self.component.ready_seconds
         await self._place(deadline)
         while self.needs_are_met():
-            status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
-            reader = await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
+            status, reader = await self._look()
             if status.runs and reader:
                 self.came_up = True
                 self.become("running")
                 return
-            self.detail = f"{status}, the slot is {'' if reader else 'not '}read"
+            self.detail = _seen(status, reader)
             if time.monotonic() > deadline:
                 message = f"the connector does not stream: {self.detail}"
                 raise StackError(message)
@@ -77,17 +83,44 @@ class ConnectorUnit(Unit):
         self.become("waiting", detail)
         return ""
 
+    async def _look(self) -> tuple[connector.TaskStatus, int | None]:
+        status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
+        return status, await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
+
     async def _order(self, what: str) -> None:
-        try:
-            await asyncio.to_thread(connector.order, self.settings, self.component.name, what)
-        except OSError as error:
-            message = f"Kafka Connect can't be told to {what} the connector: {error}"
-            raise StackError(message) from error
+        """One order after the other: one that was under way as it was cancelled must not overtake the next."""
+        await asyncio.shield(self._give(what))
+
+    async def _give(self, what: str) -> None:
+        async with self._orders:
+            try:
+                await asyncio.to_thread(connector.order, self.settings, self.component.name, what)
+            except OSError as error:
+                message = f"Kafka Connect can't be told to {what} the connector: {error}"
+                raise StackError(message) from error
+
+    async def _until(self, what: str, holds: Callable[[connector.TaskStatus, int | None], bool]) -> None:
+        """Connect takes an order at once, and follows it some time later: a task ends when it can."""
+        deadline = time.monotonic() + self.component.ready_seconds
+        seen = "nothing"
+        while time.monotonic() < deadline:
+            try:
+                status, reader = await self._look()
+            except OSError as error:
+                seen = str(error)
+            else:
+                if holds(status, reader):
+                    return
+                seen = _seen(status, reader)
+            await asyncio.sleep(INTERVAL)
+        message = f"Kafka Connect was told to {what} the connector, and has not; last seen: {seen}"
+        raise StackError(message)
 
     async def stop(self) -> None:
-        """Have Connect stop it, and keep it so."""
+        """Have Connect stop it, and keep it so; returns when its task has ended and nobody reads the slot."""
         await self.leave()
         await self._order("stop")
+        await self._until("stop", lambda status, reader: status.stopped and not reader)
 
     async def leave(self) -> None:
         """Look after it no more: Connect stops it as it ends, and starts it when it is back."""
@@ -98,11 +131,16 @@ class ConnectorUnit(Unit):
         await self._order("restart")
 
     async def pause(self) -> None:
-        """Have Connect pause it."""
+        """Have Connect pause it; returns when its task pauses."""
         await self.leave()
         await self._order("pause")
+        await self._until("pause", lambda status, _: status.paused)
         self.become("paused")
 
     async def resume(self) -> None:
         """Have it go on."""
         await self.start()
+
+
+def _seen(status: connector.TaskStatus, reader: int | None) -> str:
+    return f"{status}, the slot is {'' if reader else 'not '}read"
