@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 from canvas_demo.contracts.notifications.v1.notifications_pb2 import ListPresenceRequest
 from canvas_demo.gateway.callers import Caller, IdempotencyKey
+from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Modules
 from canvas_demo.gateway.models import (
     Canvas,
@@ -94,14 +95,14 @@ async def get_canvas(
 async def rename_canvas(
     caller: Caller,
     canvas_id: CanvasId,
-    change: CanvasName,
+    wanted: CanvasName,
     expected: ExpectedVersion,
     modules: Modules,
     response: Response,
 ) -> Canvas:
-    """412 when it is no longer at the version of `If-Match`; 409 when another change came at the same time."""
-    request = pb.RenameCanvasRequest(canvas_id=canvas_id, name=change.name, expected_version=expected)
-    canvas = await ask(modules.canvases.RenameCanvas(request, metadata=caller))
+    """412 when it is no longer at the version of `If-Match`; 409 when another change always came at the same time."""
+    request = pb.RenameCanvasRequest(canvas_id=canvas_id, name=wanted.name, expected_version=expected)
+    canvas = await change(modules.canvases.RenameCanvas, request, caller)
     response.headers["ETag"] = etag(canvas.version)
     return canvas_of(canvas)
 
@@ -110,7 +111,7 @@ async def rename_canvas(
 async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: ExpectedVersion, modules: Modules) -> None:
     """It is no longer listed and can't be changed; its events, and so its state, remain."""
     request = pb.ArchiveCanvasRequest(canvas_id=canvas_id, expected_version=expected)
-    await ask(modules.canvases.ArchiveCanvas(request, metadata=caller))
+    await change(modules.canvases.ArchiveCanvas, request, caller)
 
 
 @router.get("/{canvas_id}/presence", summary="Who has a canvas open", responses=documented(401, 404))
@@ -140,6 +141,6 @@ async def restore_canvas(
 ) -> Canvas:
     """It is listed again and can be changed; one that is not archived stays as it is."""
     request = pb.RestoreCanvasRequest(canvas_id=canvas_id, expected_version=expected)
-    canvas = await ask(modules.canvases.RestoreCanvas(request, metadata=caller + key))
+    canvas = await change(modules.canvases.RestoreCanvas, request, caller + key)
     response.headers["ETag"] = etag(canvas.version)
     return canvas_of(canvas)

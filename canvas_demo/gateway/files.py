@@ -9,6 +9,7 @@ from grpc.aio import AioRpcError, UnaryStreamCall
 
 from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.gateway.callers import Caller, Metadata
+from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Clients, Modules
 from canvas_demo.gateway.content import content_disposition, media_type_of
 from canvas_demo.gateway.models import File, file_of
@@ -34,7 +35,7 @@ async def get_file(caller: Caller, file_id: FileId, modules: Modules) -> File:
 @router.delete("/{file_id}", status_code=204, summary="Delete a file", responses=documented(401, 404, 409))
 async def delete_file(caller: Caller, file_id: FileId, modules: Modules) -> None:
     """Its content is gone at once, and its items leave their canvases."""
-    await ask(modules.files.DeleteFile(pb.DeleteFileRequest(file_id=file_id), metadata=caller))
+    await change(modules.files.DeleteFile, pb.DeleteFileRequest(file_id=file_id), caller)
 
 
 @router.get(

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 from canvas_demo.gateway.callers import Caller, IdempotencyKey
 from canvas_demo.gateway.canvases import ETAG, LOCATION, CanvasId
+from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Modules
 from canvas_demo.gateway.models import Coordinate, Item, item_of
 from canvas_demo.gateway.preconditions import ExpectedVersion, etag
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.errors import Invalid
-from canvas_demo.kernel.rpc import ask
 from canvas_demo.kernel.values import COORDINATE_LIMIT
 
 router = APIRouter(prefix="/api/canvases/{canvas_id}/items", tags=["items"])
@@ -100,7 +100,7 @@ async def place_item(
     if len(new.model_fields_set & {"file_id", "text"}) != 1:
         raise Invalid("file_id", "an item has either a file_id or a text")
     request = pb.PlaceItemRequest(canvas_id=canvas_id, expected_version=expected, **new.model_dump(exclude_unset=True))
-    canvas = await ask(modules.canvases.PlaceItem(request, metadata=caller + key))
+    canvas = await change(modules.canvases.PlaceItem, request, caller + key)
     placed = max(canvas.items, key=lambda item: item.layer)
     response.headers["Location"] = f"/api/canvases/{canvas_id}/items/{placed.id}"
     response.headers["ETag"] = etag(canvas.version)
@@ -116,16 +116,16 @@ async def change_item(
     caller: Caller,
     canvas_id: CanvasId,
     item_id: ItemId,
-    change: ItemChange,
+    wanted: ItemChange,
     expected: ExpectedVersion,
     modules: Modules,
     response: Response,
 ) -> Item:
     """One of these at a time. `If-Match` and `ETag` are the canvas's."""
-    values = change.model_dump(exclude_unset=True)
+    values = wanted.model_dump(exclude_unset=True)
     method, request_type = _change_of(values)
     request = request_type(canvas_id=canvas_id, item_id=item_id, expected_version=expected, **values)
-    canvas = await ask(getattr(modules.canvases, method)(request, metadata=caller))
+    canvas = await change(getattr(modules.canvases, method), request, caller)
     response.headers["ETag"] = etag(canvas.version)
     return item_of(next(item for item in canvas.items if item.id == item_id))
 
@@ -157,5 +157,5 @@ async def remove_item(
 ) -> None:
     """The file itself remains. `If-Match` and `ETag` are the canvas's."""
     request = pb.RemoveItemRequest(canvas_id=canvas_id, item_id=item_id, expected_version=expected)
-    canvas = await ask(modules.canvases.RemoveItem(request, metadata=caller))
+    canvas = await change(modules.canvases.RemoveItem, request, caller)
     response.headers["ETag"] = etag(canvas.version)

@@ -1,10 +1,6 @@
 """A file that comes is placed on its canvas before its content is there, and taken off where it does not come."""
 
-import asyncio
-import random
 import re
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 from uuid import UUID, uuid5
 
 import structlog
@@ -13,16 +9,14 @@ from starlette.exceptions import HTTPException
 from canvas_demo.contracts.canvases.v1 import canvases_pb2
 from canvas_demo.contracts.files.v1 import files_pb2
 from canvas_demo.gateway.callers import Metadata
+from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Clients
-from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, NotFound, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.errors import DomainError, Invalid, NotFound, Rejected, StorageFull, TooLarge
 from canvas_demo.kernel.idempotency import METADATA
-from canvas_demo.kernel.rpc import ask
 from canvas_demo.kernel.values import checked_coordinate
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
-ATTEMPTS = 8
 FINAL = (Invalid, NotFound, Rejected, StorageFull, TooLarge, HTTPException)
 """What the same request would be answered again."""
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -35,7 +29,7 @@ async def place_item(
     item_id = str(uuid5(UUID(file_id), "item"))
     place = canvases_pb2.PlaceItemRequest(canvas_id=canvas_id, item_id=item_id, file_id=file_id, x=x, y=y)
     metadata = (*caller, (METADATA, f"place-{file_id}"))
-    canvas = await _repeated(lambda: modules.canvases.PlaceItem(place, metadata=metadata))
+    canvas = await change(modules.canvases.PlaceItem, place, metadata)
     return _item(canvas, item_id)
 
 
@@ -45,7 +39,7 @@ async def move_item(
     """Move the item that `place_item` has placed, once."""
     move = canvases_pb2.MoveItemRequest(canvas_id=canvas_id, item_id=item.id, x=x, y=y)
     metadata = (*caller, (METADATA, f"move-{item.file_id}"))
-    canvas = await _repeated(lambda: modules.canvases.MoveItem(move, metadata=metadata))
+    canvas = await change(modules.canvases.MoveItem, move, metadata)
     return _item(canvas, item.id)
 
 
@@ -53,7 +47,7 @@ async def withdraw(modules: Clients, caller: Metadata, file_id: str) -> None:
     """Delete a file that does not come to its end; its event takes the item off the canvas."""
     delete = files_pb2.DeleteFileRequest(file_id=file_id)
     try:
-        await _repeated(lambda: modules.files.DeleteFile(delete, metadata=caller))
+        await change(modules.files.DeleteFile, delete, caller)
     except DomainError as error:
         log.warning("file of a broken upload not deleted", file_id=file_id, error=error.detail)
 
@@ -78,15 +72,3 @@ def coordinate(text: str, field: str) -> float:
 
 def _item(canvas: canvases_pb2.Canvas, item_id: str) -> canvases_pb2.Item:
     return next(item for item in canvas.items if item.id == item_id)
-
-
-async def _repeated(call: Callable[[], Awaitable[T]]) -> T:
-    """The answer to a call that makes no condition: another writer who was quicker is no reason to give up."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return await ask(call())
-        except Conflict:
-            if attempt == ATTEMPTS - 1:
-                raise
-            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  (spreads writers, keeps no secret)
-    raise AssertionError("unreachable")

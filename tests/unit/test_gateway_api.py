@@ -150,8 +150,26 @@ async def test_a_rename_of_a_version_that_is_not_there_is_412(gateway: Gateway, 
 async def test_a_change_at_the_same_time_is_409_with_the_version_that_is_there(gateway: Gateway) -> None:
     path = f"/api/canvases/{await gateway.new_canvas()}"
     gateway.modules.canvases.conflicts = 1
-    problem = problem_of(await gateway.call("PATCH", path, json={"name": "Garden"}), 409)
+    answer = await gateway.call("PATCH", path, json={"name": "Garden"}, headers={"If-Match": '"1"'})
+    problem = problem_of(answer, 409)
     assert (problem["type"], problem["current_version"]) == ("urn:canvas-demo:conflict", 2)
+
+
+async def test_a_change_at_the_same_time_is_tried_again_where_no_version_was_meant(gateway: Gateway) -> None:
+    canvas = f"/api/canvases/{await gateway.new_canvas()}"
+    placed = await gateway.call("POST", f"{canvas}/items", json={"x": 1, "y": 2, "text": "Water the garden"})
+    for method, path, body in (
+        ("PATCH", canvas, {"name": "Garden"}),
+        ("POST", f"{canvas}/items", {"x": 1, "y": 2, "text": "Mow the lawn"}),
+        ("PATCH", placed.headers["Location"], {"x": 3, "y": 4}),
+        ("DELETE", placed.headers["Location"], None),
+        ("DELETE", canvas, None),
+        ("POST", f"{canvas}/restore", None),
+    ):
+        gateway.modules.canvases.conflicts = 1
+        answer = await gateway.call(method, path, json=body)
+        assert answer.status_code < 300, (method, path, answer.text)
+        assert gateway.modules.canvases.conflicts == 0
 
 
 async def test_an_archived_canvas_is_listed_no_more_and_can_not_be_changed(gateway: Gateway) -> None:

@@ -1,0 +1,54 @@
+"""A change that makes no condition is tried again where another writer was quicker."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
+from canvas_demo.contracts.files.v1 import files_pb2
+from canvas_demo.gateway.changing import ATTEMPTS, change
+from canvas_demo.kernel.errors import Conflict, Stale
+
+WITHOUT = [pb.RenameCanvasRequest(), files_pb2.DeleteFileRequest()]
+
+
+def after(*errors: Exception) -> tuple[Callable[..., Awaitable[str]], list[Any]]:
+    """A method that answers once it has raised these, and the calls that it was given."""
+    left, calls = list(errors), []
+
+    async def method(request: Any, metadata: Any) -> str:
+        calls.append((request, metadata))
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return method, calls
+
+
+@pytest.mark.parametrize("request_", WITHOUT, ids=lambda request: type(request).__name__)
+async def test_without_a_condition_it_is_tried_again(request_: Any) -> None:
+    method, calls = after(Conflict("quicker"), Conflict("quicker again"))
+    assert await change(method, request_, (("authorization", "x"),)) == "done"
+    assert calls == [(request_, (("authorization", "x"),))] * 3
+
+
+async def test_not_for_ever() -> None:
+    method, calls = after(*[Conflict("quicker")] * ATTEMPTS)
+    with pytest.raises(Conflict):
+        await change(method, WITHOUT[0], ())
+    assert len(calls) == ATTEMPTS
+
+
+async def test_with_a_condition_it_is_refused_at_once() -> None:
+    method, calls = after(Conflict("quicker"))
+    with pytest.raises(Conflict):
+        await change(method, pb.RenameCanvasRequest(expected_version=1), ())
+    assert len(calls) == 1
+
+
+async def test_another_error_is_not_tried_again() -> None:
+    method, calls = after(Stale("at version 2", current_version=2))
+    with pytest.raises(Stale):
+        await change(method, WITHOUT[0], ())
+    assert len(calls) == 1
