@@ -57,7 +57,7 @@ class Effects:
         self.fail_at: dict[str, int] = {}
         """Event id → how many more times its reaction fails."""
         self.error: Exception = RuntimeError("the reaction failed after it had written")
-        self.producer = Producer({"bootstrap.servers": self.settings.bootstrap})
+        self.producer = Producer({"bootstrap.servers": self.settings.bootstrap, "log_level": 2})
         ensure_topics(self.settings, [self.type])
 
     async def react(self, connection: Connection, event: Delivered) -> None:
