@@ -9,6 +9,7 @@ the ones that ended the process that had them before. Each of them is taken in a
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -70,12 +71,16 @@ class Consumer:
                 "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "topic.metadata.refresh.interval.ms": 10_000,
+                # Where Kafka is away for a moment, the group is not to be sought anew, and not to be left.
+                "metadata.recovery.strategy": "none",
+                "reconnect.backoff.max.ms": 500,
                 "session.timeout.ms": int(settings.consumer_session * 1000),
                 "heartbeat.interval.ms": int(settings.consumer_session * 1000 / 4),
                 "max.poll.interval.ms": int(max(settings.consumer_poll_interval, settings.consumer_session) * 1000),
                 "on_commit": self._on_commit,
                 "log_level": 3,
-            }
+            },
+            logger=logging.getLogger("librdkafka"),
         )
 
     @asynccontextmanager
