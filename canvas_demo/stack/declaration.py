@@ -107,6 +107,9 @@ def kafka(settings: Settings) -> Component:
             "num.network.threads": "2",
             "num.io.threads": "4",
             "background.threads": "2",
+            # A broker that was killed is not taken back before its last session has ended.
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "400",
             # A lone consumer need not wait for others to join.
             "group.initial.rebalance.delay.ms": "0",
         },
@@ -144,6 +147,9 @@ def connect(settings: Settings) -> Component:
             "default.api.timeout.ms": "180000",
             # A worker that comes back takes its tasks at once.
             "scheduled.rebalance.max.delay.ms": "0",
+            # One that was killed is no longer waited for: as soon as the broker allows.
+            "session.timeout.ms": "6000",
+            "heartbeat.interval.ms": "1500",
             "plugin.discovery": "service_load",
             "connector.client.config.override.policy": "All",
             "config.providers": "env",
