@@ -91,7 +91,7 @@ async def test_a_consumer_that_was_not_told_its_offsets_joins_its_group_anew(
     effects: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = consumer.KafkaConsumer
-    monkeypatch.setattr(consumer, "KafkaConsumer", lambda config: Deaf(client(config)))
+    monkeypatch.setattr(consumer, "KafkaConsumer", lambda config, logger: Deaf(client(config, logger=logger)))
     one, two = str(uuid4()), str(uuid4())
     effects.produce(one)
     async with effects.running():

@@ -93,7 +93,7 @@ class ConsumerMachine(RuleBasedStateMachine):
     def _live(self) -> None:
         """A new life of the consumer's process."""
         reactions = {(self.effects.type, "Tested"): self._react}
-        with patch.object(consumer_module, "KafkaConsumer", lambda _: self.kafka):
+        with patch.object(consumer_module, "KafkaConsumer", lambda _, logger: self.kafka):
             pool: Any = self.pool
             self.consumer: Any = Consumer(self.effects.settings, self.effects.consumer, pool, reactions)
         self._assign()
