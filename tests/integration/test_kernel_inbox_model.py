@@ -112,15 +112,19 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     # --- what may happen -----------------------------------------------------------------------------------
 
-    @rule(key=st.sampled_from(KEYS), kind=st.sampled_from(KINDS), keyless=st.booleans())
-    def append(self, key: str, kind: str, keyless: bool) -> None:  # noqa: FBT001
-        offset = len(self.model.log)
-        record = self.effects.record(str(uuid4()), key, offset)
-        if kind == NOT_AN_EVENT:
-            record = replace(
-                record, key=None if keyless else key, headers={**record.headers, "ce_aggregateversion": "?"}
-            )
-        self._append(record, kind)
+    @rule(
+        records=st.lists(
+            st.tuples(st.sampled_from(KEYS), st.sampled_from(KINDS), st.booleans()), min_size=1, max_size=4
+        )
+    )
+    def append(self, records: list[tuple[str, str, bool]]) -> None:
+        for key, kind, keyless in records:
+            record = self.effects.record(str(uuid4()), key, len(self.model.log))
+            if kind == NOT_AN_EVENT:
+                record = replace(
+                    record, key=None if keyless else key, headers={**record.headers, "ce_aggregateversion": "?"}
+                )
+            self._append(record, kind)
 
     @precondition(lambda self: self.model.log)
     @rule(which=st.integers(0, 100))
@@ -138,7 +142,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         size=st.integers(1, 6),
         commits=st.booleans(),
         fault=st.sampled_from([Crash, connection_lost]),
-        at=st.integers(-10, 40),
+        at=st.just(-1) | st.integers(0, 40),
     )
     def hand_out(self, size: int, commits: bool, fault: Callable[[], BaseException], at: int) -> None:  # noqa: FBT001
         """Some records, while something may break at some point; then they come again from what is committed."""
@@ -227,6 +231,6 @@ class ConsumerMachine(RuleBasedStateMachine):
 def test_any_sequence_has_the_models_effects(stack: Any) -> None:
     ConsumerMachine.stack = stack
     health = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    limits = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=health)
+    limits = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=health)
     with patch.object(retrier_module, "INTERRUPTED_FOR", 0.01):
         run_state_machine_as_test(ConsumerMachine, settings=limits)
