@@ -1,8 +1,10 @@
 """What is left of an organisation once its keys are destroyed, on the real stack."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
@@ -14,11 +16,18 @@ from tests.integration.websocket_clients import Person, Socket, opened, until
 
 
 async def talk(socket: Socket) -> None:
-    """Say something again and again: a host remembers a key for some seconds."""
+    """Say something again and again: a process remembers a key for some seconds."""
     async with asyncio.timeout(6 * REMEMBERED):
         while True:
             await socket.say("one more")
             await socket.frame()
+
+
+def subscriptions_of(stack: Any, organization_id: str) -> set[str]:
+    """The states of the organisation's subscriptions."""
+    query = "SELECT DISTINCT state FROM notifications.subscription WHERE organization_id = %s"
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        return {state for (state,) in database.execute(query, [organization_id])}
 
 
 async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_every_table_can_be_written_anew(
@@ -42,11 +51,14 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
 
         left = await until(shown, lambda text: mark not in text)
         assert left.count("destroyed-") >= 5, left
-        past = ada.call("GET", f"/api/canvases/{story.canvas_id}", 200, params={"version": 1}).json()
-        assert past["name"].startswith("destroyed-")
-        api.problem_of(ada.call("GET", f"/api/files/{story.file_id}/content"), 410)
-        api.problem_of(ada.call("POST", "/api/canvases", json={"name": "More"}), 410)
-        api.problem_of(ada.call("POST", "/api/organization/keys/rotate"), 410)
+        past = partial(ada.call, "GET", f"/api/canvases/{story.canvas_id}", 200, params={"version": 1})
+        await until(past, lambda answer: answer.json()["name"].startswith("destroyed-"))
+        for gone in (
+            partial(ada.call, "GET", f"/api/files/{story.file_id}/content"),
+            partial(ada.call, "POST", "/api/canvases", json={"name": "More"}),
+            partial(ada.call, "POST", "/api/organization/keys/rotate"),
+        ):
+            api.problem_of(await until(gone, lambda answer: answer.status_code == 410), 410)
         with api.anybody(stack.env["WEB_URL"]) as http:
             for username in (f"{mark}-ada", ada.call("GET", "/api/me", 200).json()["username"]):
                 account = {"username": username, "password": api.PASSWORD}
@@ -58,6 +70,8 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
                 await talk(story.socket)
             assert (await other.subscribe(kept))["type"] == "subscribed"
 
+    # Nobody who is named: the end of its subscriptions is told all the same.
+    await until(lambda: subscriptions_of(stack, organization_id), lambda states: states == {"UNSUBSCRIBED"})
     for command in (("verify",), ("rebuild", *MODULES), ("verify",)):
         await asyncio.to_thread(stack.cli, *command)
     assert mark not in shown()

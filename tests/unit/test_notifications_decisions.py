@@ -40,7 +40,7 @@ def changed(state: str, ends_at: str = "") -> SubscriptionChanged:
         connection_id="c",
         organization_id="o",
         user_id="u",
-        username="ada",
+        username="ada" if state == "SUBSCRIBED" else "",
         subject=SUBJECT,
         state=state,
         ends_at=ends_at,

@@ -161,19 +161,25 @@ def decide(
         case Lapse():
             if subscription is None or subscription.state != SUBSCRIBED:
                 return []
-            return [SubscriptionChanged(**{**vars(subscription), "state": LAPSING, "ends_at": command.ends_at})]
+            return [_ended(subscription, LAPSING, command.ends_at)]
         case Unsubscribe():
             if subscription is None or subscription.state == UNSUBSCRIBED:
                 raise NotFound("There is no such subscription.")
-            return [SubscriptionChanged(**{**vars(subscription), "state": UNSUBSCRIBED, "ends_at": ""})]
+            return [_ended(subscription, UNSUBSCRIBED)]
         case _:
             assert_never(command)
+
+
+def _ended(subscription: Subscription, state: str, ends_at: str = "") -> SubscriptionChanged:
+    """Names nobody: it has to be told also where the organisation's keys were destroyed."""
+    return SubscriptionChanged(**{**vars(subscription), "username": "", "state": state, "ends_at": ends_at})
 
 
 def evolve(subscription: Subscription | None, event: SubscriptionChanged) -> Subscription:
     """The subscription after ``event``."""
     if subscription is not None:
-        return replace(subscription, username=event.username, state=event.state, ends_at=event.ends_at)
+        username = event.username or subscription.username
+        return replace(subscription, username=username, state=event.state, ends_at=event.ends_at)
     return Subscription(
         event.subscription_id,
         event.connection_id,

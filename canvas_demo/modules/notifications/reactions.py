@@ -50,6 +50,7 @@ from canvas_demo.modules.notifications.store import (
     Happened,
     end_lapsing_of_user,
     lapse_subscriptions,
+    load,
     lock_feed,
     missed_events,
     record_events,
@@ -116,7 +117,8 @@ class Notifier:
             await self._lapse(connection, [event.connection_id])
         change = await record_presence(connection, event.subject, event.organization_id, event.user_id)
         if change and change.connection_ids:
-            person = Person(event.user_id, event.username)
+            subscription = (await load(connection, event.subscription_id)).state
+            person = Person(event.user_id, subscription.username if subscription else event.username)
             frame = presence_frame(event.subject, person, present=change.present)
             stream = f"presence/{event.subject}/{event.user_id}"
             await self.sockets.send(change.connection_ids, [frame], stream, change.version)
@@ -134,6 +136,7 @@ class Notifier:
             return
         try:
             await self._check(socket.token, message.subject)
+            await connection.keys.newest(received.organization_id)  # without them no subscription can be stored
         except DomainError as error:
             await answer.send(error_frame(error))
             return

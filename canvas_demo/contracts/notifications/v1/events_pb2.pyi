@@ -36,6 +36,7 @@ class SubscriptionChanged(_message.Message):
     state: _builtins.str
     """SUBSCRIBED, LAPSING (its connection is gone) or UNSUBSCRIBED."""
     username: _builtins.str
+    """Only with SUBSCRIBED: where an organisation's keys were destroyed, the end has to be told all the same."""
     ends_at: _builtins.str
     """RFC 3339; when it ends unless the person comes back. Only with LAPSING."""
     def __init__(
