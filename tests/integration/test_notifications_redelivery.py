@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
@@ -59,7 +60,17 @@ class Feed:
         return Delivered(str(uuid4()), event_type, *where, json.dumps(data).encode(), "", 0, 0)
 
     async def handle(self, *records: Delivered, broken: bool = False) -> None:
-        """Handle records in one transaction, which fails at its end where it is ``broken``."""
+        """Handle records in one transaction, which fails at its end where it is ``broken``.
+
+        Again where it met the stack's own consumer at the same rows, as a consumer does.
+        """
+        while True:
+            try:
+                return await self._handle(records, broken=broken)
+            except psycopg.errors.DeadlockDetected:
+                continue
+
+    async def _handle(self, records: Sequence[Delivered], *, broken: bool) -> None:
         async with self.pool.connection() as connection:
             for _, run in groupby(records, lambda record: record.aggregate_type):
                 await self.react(connection, *run)
