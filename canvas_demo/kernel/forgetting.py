@@ -17,6 +17,7 @@ def when_organization_key_destroyed_forget(aggregates: Sequence[Aggregate[Any]])
 
     async def forget(connection: Connection, delivered: Delivered) -> None:
         connection.keys.forget(delivered.organization_id)
+        await connection.execute(QUERIES["forget_organization"], {"organization_id": delivered.organization_id})
         await connection.execute(QUERIES["forget_answers"], [delivered.organization_id])
         for aggregate in aggregates:
             for aggregate_id in await streams_of(connection, aggregate.type, delivered.organization_id):

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from psycopg.errors import UniqueViolation
+from psycopg.errors import IntegrityError
 from psycopg.types.json import Jsonb
 
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import Conflict
+from canvas_demo.kernel.errors import Conflict, Gone
 from canvas_demo.kernel.events import Recorded, payload_of
 from canvas_demo.kernel.personal import seal
 from canvas_demo.kernel.reading import Written, read
@@ -34,7 +34,8 @@ async def append(
 
     Opens no transaction and ends none: the events are there when the caller's state is, or not at
     all. What is personal in them is sealed. Returns the version after the last of them. Raises
-    `Conflict` when another writer has appended there already; the caller's transaction is then void.
+    `Conflict` when another writer has appended there already, and `Gone` when something in them is
+    personal and the organisation's keys were destroyed; the caller's transaction is then void.
     """
     trace = current_trace()
     aggregate_type, aggregate_id = aggregate
@@ -58,7 +59,7 @@ async def append(
                 "occurred_at": now,
             }
         )
-    with _conflicts(aggregate_type, after_version):
+    with _refusals(aggregate_type, after_version):
         await connection.cursor().executemany(QUERIES["append_event"], rows)
     return after_version + len(rows)
 
@@ -69,22 +70,26 @@ async def one_writer(connection: Connection, aggregate_type: str, after_version:
 
     Raises `Conflict` then, as `append` does outside of a pipeline.
     """
-    with _conflicts(aggregate_type, after_version):
+    with _refusals(aggregate_type, after_version):
         async with connection.pipeline():
             yield
 
 
 @contextmanager
-def _conflicts(aggregate_type: str, after_version: int) -> Iterator[None]:
+def _refusals(aggregate_type: str, after_version: int) -> Iterator[None]:
     try:
         yield
-    except UniqueViolation as error:
-        if error.diag.constraint_name != "outbox_one_writer_a_version":
-            raise
-        raise Conflict(
-            f"Somebody else changed this {aggregate_type} at the same time; load it again and repeat.",
-            current_version=after_version + 1,
-        ) from error
+    except IntegrityError as error:
+        match error.diag.constraint_name:
+            case "outbox_one_writer_a_version":
+                raise Conflict(
+                    f"Somebody else changed this {aggregate_type} at the same time; load it again and repeat.",
+                    current_version=after_version + 1,
+                ) from error
+            case "outbox_not_forgotten":
+                raise Gone("The keys of this organisation were destroyed: it can store nothing any more.") from error
+            case _:
+                raise
 
 
 async def read_stream(connection: Connection, aggregate: tuple[str, str]) -> list[Recorded]:

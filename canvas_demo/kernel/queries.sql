@@ -69,5 +69,13 @@ SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)
 -- name: forget_request
 DELETE FROM request WHERE scope = %s AND key = %s
 
+-- name: forget_organization
+-- Once those are done who write something personal of it; whoever comes later is refused.
+WITH done AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(hashtextextended('forgotten/' || %(organization_id)s, 0))
+)
+INSERT INTO forgotten SELECT %(organization_id)s FROM done
+ON CONFLICT DO NOTHING
+
 -- name: forget_answers
 DELETE FROM request WHERE organization_id = %s

@@ -76,3 +76,16 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
         await asyncio.to_thread(stack.cli, *command)
     assert mark not in shown()
     assert neighbour.canvas(kept)["name"] == "Kept"
+
+
+async def test_whoever_still_knows_a_destroyed_key_can_write_nothing_personal_once_it_is_forgotten(stack: Any) -> None:
+    """Another instance of a module, for some seconds; here all of them, since the key is not destroyed."""
+    ada = api.newcomer(stack.env["WEB_URL"])
+    canvas_id = ada.new_canvas("Plan")
+    with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as database:
+        database.execute("INSERT INTO canvases.forgotten VALUES (%s)", [ada.user["organization_id"]])
+    api.problem_of(ada.call("POST", "/api/canvases", json={"name": "More"}), 410)
+    api.problem_of(ada.call("PATCH", f"/api/canvases/{canvas_id}", json={"name": "Garden"}), 410)
+    ada.call("DELETE", f"/api/canvases/{canvas_id}", 204)
+    shown = ada.canvas(canvas_id)
+    assert (shown["name"], shown["archived"]) == ("Plan", True)
