@@ -28,8 +28,8 @@ class TaskStatus:
 
     @property
     def paused(self) -> bool:
-        """Whether its task has come to a halt, and is kept."""
-        return self.connector == self.task == "PAUSED"
+        """Whether its task has come to a halt, and is kept; one that has failed stays so."""
+        return self.connector == "PAUSED" and self.task in {"PAUSED", "FAILED"}
 
     @property
     def stopped(self) -> bool:

@@ -20,7 +20,7 @@ class ConnectorUnit(Unit):
 
     def __init__(self, component: Component, settings: Settings, changes: Changes) -> None:
         super().__init__(component, settings, changes)
-        self._orders = asyncio.Lock()
+        self._asking = asyncio.Lock()
 
     async def attempt(self) -> str:
         """Place it and watch it; returns why it no longer runs."""
@@ -42,7 +42,7 @@ class ConnectorUnit(Unit):
                 self.came_up = True
                 self.become("running")
                 return
-            self.detail = _seen(status, reader)
+            self.detail = f"{status}, the slot is {'' if reader else 'not '}read"
             if time.monotonic() > deadline:
                 message = f"the connector does not stream: {self.detail}"
                 raise StackError(message)
@@ -52,7 +52,7 @@ class ConnectorUnit(Unit):
     async def _place(self, deadline: float) -> None:
         while True:
             try:
-                await asyncio.to_thread(connector.place, self.settings, self.component.name)
+                await asyncio.shield(self._alone(connector.place))
                 return
             except OSError as error:
                 if time.monotonic() > deadline or not self.needs_are_met():
@@ -87,40 +87,41 @@ class ConnectorUnit(Unit):
         status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
         return status, await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
 
+    async def _alone(self, ask: Callable[..., object], *arguments: str) -> None:
+        """One request after the other: one that was under way as it was cancelled must not overtake the next."""
+        async with self._asking:
+            await asyncio.to_thread(ask, self.settings, self.component.name, *arguments)
+
     async def _order(self, what: str) -> None:
-        """One order after the other: one that was under way as it was cancelled must not overtake the next."""
-        await asyncio.shield(self._give(what))
+        try:
+            await asyncio.shield(self._alone(connector.order, what))
+        except OSError as error:
+            message = f"Kafka Connect can't be told to {what} the connector: {error}"
+            raise StackError(message) from error
 
-    async def _give(self, what: str) -> None:
-        async with self._orders:
-            try:
-                await asyncio.to_thread(connector.order, self.settings, self.component.name, what)
-            except OSError as error:
-                message = f"Kafka Connect can't be told to {what} the connector: {error}"
-                raise StackError(message) from error
-
-    async def _until(self, what: str, holds: Callable[[connector.TaskStatus, int | None], bool]) -> None:
+    async def _until(self, what: str, holds: Callable[[connector.TaskStatus], bool]) -> None:
         """Connect takes an order at once, and follows it some time later: a task ends when it can."""
         deadline = time.monotonic() + self.component.ready_seconds
         seen = "nothing"
-        while time.monotonic() < deadline:
+        while not self.wanted:  # somebody else has it started meanwhile
             try:
-                status, reader = await self._look()
+                status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
             except OSError as error:
                 seen = str(error)
             else:
-                if holds(status, reader):
+                if holds(status):
                     return
-                seen = _seen(status, reader)
+                seen = str(status)
+            if time.monotonic() > deadline:
+                message = f"Kafka Connect was told to {what} the connector, and has not; last seen: {seen}"
+                raise StackError(message)
             await asyncio.sleep(INTERVAL)
-        message = f"Kafka Connect was told to {what} the connector, and has not; last seen: {seen}"
-        raise StackError(message)
 
     async def stop(self) -> None:
-        """Have Connect stop it, and keep it so; returns when its task has ended and nobody reads the slot."""
+        """Have Connect stop it, and keep it so; returns when its task has ended."""
         await self.leave()
         await self._order("stop")
-        await self._until("stop", lambda status, reader: status.stopped and not reader)
+        await self._until("stop", lambda status: status.stopped)
 
     async def leave(self) -> None:
         """Look after it no more: Connect stops it as it ends, and starts it when it is back."""
@@ -134,13 +135,9 @@ class ConnectorUnit(Unit):
         """Have Connect pause it; returns when its task pauses."""
         await self.leave()
         await self._order("pause")
-        await self._until("pause", lambda status, _: status.paused)
+        await self._until("pause", lambda status: status.paused)
         self.become("paused")
 
     async def resume(self) -> None:
         """Have it go on."""
         await self.start()
-
-
-def _seen(status: connector.TaskStatus, reader: int | None) -> str:
-    return f"{status}, the slot is {'' if reader else 'not '}read"
