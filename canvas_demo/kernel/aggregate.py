@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import NotFound, Stale
 from canvas_demo.kernel.events import EventTypes, Recorded
-from canvas_demo.kernel.outbox import append, one_writer
+from canvas_demo.kernel.outbox import append, hold_organization, one_writer
 
 
 class State(Protocol):
@@ -98,7 +98,9 @@ async def execute(
     where the aggregate is another organisation's, or was seen but is not there; `Stale` where it is
     at another version; `Conflict` where another writer was quicker; and whatever ``decide`` raises.
     """
-    before = await aggregate.load(connection, aggregate_id)
+    async with connection.pipeline():
+        await hold_organization(connection, organization_id)
+        before = await aggregate.load(connection, aggregate_id)
     hidden = before.state is not None and before.state.organization_id != organization_id
     if hidden or (before.state is None and expected_version):
         raise NotFound(f"There is no {aggregate.type} {aggregate_id}.")

@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncPipeline
+from psycopg.errors import InFailedSqlTransaction
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -42,7 +44,11 @@ class Connection(psycopg.AsyncConnection[DictRow]):
 
         Nobody knows then which answers of a pipeline are still to come: whoever got this connection
         next would take them for his own, and do his work outside of a transaction.
+
+        Raises InFailedSqlTransaction where one of its statements had failed, and nobody heard of it:
+        PostgreSQL would take the COMMIT, and roll back.
         """
+        unheard = kind is None and self.info.transaction_status is TransactionStatus.INERROR
         ended = False
         try:
             if kind is None or issubclass(kind, Exception):
@@ -54,6 +60,8 @@ class Connection(psycopg.AsyncConnection[DictRow]):
         finally:
             if not ended:
                 await self.close()
+        if unheard:
+            raise InFailedSqlTransaction("a statement of this transaction had failed: nothing of it is stored")
 
 
 def _ended_by_its_sync(pipeline: Any) -> AsyncPipeline:  # noqa: ANN401  (what is replaced is psycopg's own)

@@ -21,6 +21,8 @@ from canvas_demo.kernel.upcasting import schema_version_of
 
 QUERIES = Queries(__package__)
 
+FORGOTTEN = "The keys of this organisation were destroyed: it can store nothing any more."
+
 
 async def append(
     connection: Connection,
@@ -64,6 +66,22 @@ async def append(
     return after_version + len(rows)
 
 
+async def hold_organization(connection: Connection, organization_id: str) -> None:
+    """Keep the module from forgetting the organisation while this transaction lasts: before a state is loaded.
+
+    A state that was loaded before would be saved after, with all that was forgotten.
+    """
+    await connection.execute(QUERIES["hold_organization"], [organization_id])
+
+
+async def check_storable(connection: Connection, organization_id: str) -> None:
+    """Raises `Gone` where nothing personal of the organisation can be stored any more, in this transaction."""
+    await hold_organization(connection, organization_id)
+    if await (await connection.execute(QUERIES["is_forgotten"], [organization_id])).fetchone() is not None:
+        raise Gone(FORGOTTEN)
+    await connection.keys.newest(organization_id)
+
+
 @asynccontextmanager
 async def one_writer(connection: Connection, aggregate_type: str, after_version: int) -> AsyncIterator[None]:
     """A pipeline for one aggregate's events and rows: sent together, in one round trip, and answered when it ends.
@@ -87,7 +105,7 @@ def _refusals(aggregate_type: str, after_version: int) -> Iterator[None]:
                     current_version=after_version + 1,
                 ) from error
             case "outbox_not_forgotten":
-                raise Gone("The keys of this organisation were destroyed: it can store nothing any more.") from error
+                raise Gone(FORGOTTEN) from error
             case _:
                 raise
 

@@ -69,10 +69,17 @@ SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)
 -- name: forget_request
 DELETE FROM request WHERE scope = %s AND key = %s
 
+-- name: hold_organization
+-- Until the transaction ends, nobody begins to forget the organisation; who has begun is waited for.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '/forgotten/' || %s, 0))
+
+-- name: is_forgotten
+SELECT FROM forgotten WHERE organization_id = %s
+
 -- name: forget_organization
--- Once those are done who write something personal of it; whoever comes later is refused.
+-- Once those are done who hold it.
 WITH done AS MATERIALIZED (
-    SELECT pg_advisory_xact_lock(hashtextextended('forgotten/' || %(organization_id)s, 0))
+    SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/forgotten/' || %(organization_id)s, 0))
 )
 INSERT INTO forgotten SELECT %(organization_id)s FROM done
 ON CONFLICT DO NOTHING

@@ -1,6 +1,7 @@
 """What is left of an organisation once its keys are destroyed, on the real stack."""
 
 import asyncio
+import base64
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,27 @@ def subscriptions_of(stack: Any, organization_id: str) -> set[str]:
     query = "SELECT DISTINCT state FROM notifications.subscription WHERE organization_id = %s"
     with psycopg.connect(stack.env["DATABASE_URL"]) as database:
         return {state for (state,) in database.execute(query, [organization_id])}
+
+
+def begun_upload(person: api.Person, canvas_id: str) -> str:
+    """The path of an upload of seven bytes to a canvas, none of which has come."""
+    said = ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}"
+        for name, value in {"filename": "plan.txt", "canvas_id": canvas_id}.items()
+    )
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "7", "Upload-Metadata": said}
+    return str(person.call("POST", "/api/uploads", 201, headers=headers).headers["Location"])
+
+
+def taken(stack: Any, file_id: str) -> list[tuple[int, bool]]:
+    """The versions of a file that canvases has taken, each with whether it is parked."""
+    query = """
+        SELECT aggregate_version, EXISTS (SELECT FROM canvases.parked WHERE parked.event_id = outbox.event_id)
+        FROM files.outbox JOIN canvases.inbox USING (event_id)
+        WHERE aggregate_id = %s ORDER BY aggregate_version
+    """
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        return database.execute(query, [file_id]).fetchall()
 
 
 async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_every_table_can_be_written_anew(
@@ -82,10 +104,15 @@ async def test_whoever_still_knows_a_destroyed_key_can_write_nothing_personal_on
     """Another instance of a module, for some seconds; here all of them, since the key is not destroyed."""
     ada = api.newcomer(stack.env["WEB_URL"])
     canvas_id = ada.new_canvas("Plan")
+    upload = begun_upload(ada, canvas_id)
     with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as database:
         database.execute("INSERT INTO canvases.forgotten VALUES (%s)", [ada.user["organization_id"]])
     api.problem_of(ada.call("POST", "/api/canvases", json={"name": "More"}), 410)
     api.problem_of(ada.call("PATCH", f"/api/canvases/{canvas_id}", json={"name": "Garden"}), 410)
+    # Nor can a reaction, which leaves it, and goes on.
+    patch = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    ada.call("PATCH", upload, 204, headers=patch, content=b"content")
+    await until(lambda: taken(stack, upload.rpartition("/")[2]), lambda seen: (2, False) in seen)
     ada.call("DELETE", f"/api/canvases/{canvas_id}", 204)
     shown = ada.canvas(canvas_id)
     assert (shown["name"], shown["archived"]) == ("Plan", True)

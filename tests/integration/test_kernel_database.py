@@ -1,6 +1,7 @@
 """What PostgreSQL itself holds the modules to."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -140,3 +141,16 @@ async def _sleeps(pool: Pool, pid: int) -> None:
         query = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
         while await (await connection.execute(query, [pid])).fetchone() is None:  # noqa: ASYNC110  (it is elsewhere)
             await asyncio.sleep(0.01)
+
+
+async def test_a_statement_that_failed_unheard_is_told_of_where_it_would_be_taken_for_stored(stack: Any) -> None:
+    async def work(pool: Pool) -> None:
+        async with pool.connection() as connection:
+            with suppress(psycopg.errors.DivisionByZero):
+                await connection.execute("SELECT 1 / 0")
+
+    async with open_pool(stack.settings, "canvases") as pool:
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction, match="nothing of it is stored"):
+            await work(pool)
+        async with pool.connection() as connection:
+            assert await (await connection.execute("SELECT 1 AS one")).fetchone() == {"one": 1}

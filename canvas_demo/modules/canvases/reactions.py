@@ -20,7 +20,8 @@ async def when_file_descriptor_changed_update_items(connection: Connection, deli
     for canvas_id in await canvases_of_file(connection, event.file_id):
         command = ChangeFile(canvas_id, event.file_id, file)
         try:
-            await execute(connection, CANVAS, canvas_id, event.organization_id, command, datetime.now(UTC))
+            async with connection.transaction():
+                await execute(connection, CANVAS, canvas_id, event.organization_id, command, datetime.now(UTC))
         except Gone:
             return  # the organisation's keys were destroyed since: it stores nothing any more
 

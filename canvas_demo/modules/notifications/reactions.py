@@ -17,10 +17,11 @@ from canvas_demo.contracts.websockets.v1.websockets_pb2 import SendResponse
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.consumer import Reactions, Together
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import DomainError, NotFound
+from canvas_demo.kernel.errors import DomainError, Gone, NotFound
 from canvas_demo.kernel.forgetting import KEY_DESTROYED, when_organization_key_destroyed_forget
 from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.outbox import check_storable
 from canvas_demo.kernel.reading import Readable, Written, read
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.modules.notifications.domain import (
@@ -136,9 +137,14 @@ class Notifier:
             return
         try:
             await self._check(socket.token, message.subject)
-            await connection.keys.newest(received.organization_id)  # without them no subscription can be stored
         except DomainError as error:
             await answer.send(error_frame(error))
+            return
+        try:
+            await check_storable(connection, received.organization_id)
+        except Gone as error:
+            if (await answer.send(error_frame(error))).already:  # by an attempt that was undone
+                await answer.send_again(error_frame(error))
             return
         feed = await lock_feed(connection, message.subject)
         present = await told_present(connection, message.subject)
