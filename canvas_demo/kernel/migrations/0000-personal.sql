@@ -1,5 +1,3 @@
--- depends: 0000-outbox
-
 -- Organisations whose keys were destroyed, once the module has forgotten what it knew of their people.
 CREATE TABLE forgotten (
     organization_id text PRIMARY KEY
