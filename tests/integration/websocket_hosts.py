@@ -1,10 +1,11 @@
 """Websocket hosts of a test's own, on the stack's database, with an identity that signs what the test wants."""
 
 import json
+import random
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -27,9 +28,12 @@ KEY = Ed25519PrivateKey.generate()
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Outside of the range from which connections get theirs: none takes it before it is listened on."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class _Identity(identity_pb2_grpc.IdentityServicer):
