@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
-from tests.integration.websocket_clients import Person, Socket, opened, someone
+from tests.integration.websocket_clients import Person, Socket, opened, someone, until
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +33,16 @@ def cursors(frames: list[dict[str, Any]]) -> list[int]:
     return [frame["cursor"] for frame in frames]
 
 
-async def test_two_who_have_a_canvas_open_see_its_events_in_order(url: str, person: Person) -> None:
+def is_in_feed(env: Any, canvas_id: str) -> bool:
+    """Whether the canvas's creation has been told: on a stack that has just begun it may take a while."""
+    query = "SELECT FROM notifications.feed WHERE subject = %s"
+    with psycopg.connect(env["DATABASE_URL"]) as database:
+        return database.execute(query, [f"canvas/{canvas_id}"]).fetchone() is not None
+
+
+async def test_two_who_have_a_canvas_open_see_its_events_in_order(env: Any, url: str, person: Person) -> None:
     canvas = await person.canvas()
+    await until(lambda: is_in_feed(env, canvas), bool)
     async with opened(url, person) as one, opened(url, person) as two:
         assert (await one.subscribe(canvas))["type"] == (await two.subscribe(canvas))["type"] == "subscribed"
         new = [f"name {number}" for number in range(10)]
