@@ -37,7 +37,8 @@ class ConnectorUnit(Unit):
         deadline = time.monotonic() + self.component.ready_seconds
         await self._place(deadline)
         while self.needs_are_met():
-            status, reader = await self._look()
+            status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
+            reader = await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
             if status.runs and reader:
                 self.came_up = True
                 self.become("running")
@@ -82,10 +83,6 @@ class ConnectorUnit(Unit):
     def _wait_for_needs(self, detail: str) -> str:
         self.become("waiting", detail)
         return ""
-
-    async def _look(self) -> tuple[connector.TaskStatus, int | None]:
-        status = await asyncio.to_thread(connector.status, self.settings, self.component.name)
-        return status, await asyncio.to_thread(connector.slot_reader, self.settings, self.component.name)
 
     async def _alone(self, ask: Callable[..., object], *arguments: str) -> None:
         """One request after the other: one that was under way as it was cancelled must not overtake the next."""
