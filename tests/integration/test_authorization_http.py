@@ -3,7 +3,6 @@
 An operation without a recipe for a valid request fails, so none can escape.
 """
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from canvas_demo.kernel.tokens import NOT_VALID
 from tests.integration.api import PASSWORD, Person, anybody, newcomer
 from tests.integration.things import Things, forged, grown_up, mentions
+from tests.integration.uploading import creation
 
 PUBLIC = {"login", "logout", "get_jwks", "register_organization", "get_health", "tus_options"}
 """Written down here once more: whoever opens an operation to all changes this too."""
@@ -46,9 +46,7 @@ def tus(**headers: str) -> Callable[[Things], dict[str, Any]]:
 
 
 def an_upload(of: Things) -> dict[str, Any]:
-    texts = {"filename": "a", "canvas_id": of.canvas_id}
-    said = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in texts.items())
-    return {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "7", "Upload-Metadata": said}}
+    return {"headers": creation(of.canvas_id, 7)}
 
 
 RECIPES = {

@@ -1,7 +1,6 @@
 """What is left of an organisation once its keys are destroyed, on the real stack."""
 
 import asyncio
-import base64
 from functools import partial
 from typing import Any
 
@@ -13,6 +12,7 @@ from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.settings import MODULES
 from tests.integration import api
 from tests.integration.story import told
+from tests.integration.uploading import creation
 from tests.integration.websocket_clients import Person, Socket, opened, until
 
 
@@ -33,12 +33,7 @@ def subscriptions_of(stack: Any, organization_id: str) -> set[str]:
 
 def begun_upload(person: api.Person, canvas_id: str) -> str:
     """The path of an upload of seven bytes to a canvas, none of which has come."""
-    said = ",".join(
-        f"{name} {base64.b64encode(value.encode()).decode()}"
-        for name, value in {"filename": "plan.txt", "canvas_id": canvas_id}.items()
-    )
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "7", "Upload-Metadata": said}
-    return str(person.call("POST", "/api/uploads", 201, headers=headers).headers["Location"])
+    return str(person.call("POST", "/api/uploads", 201, headers=creation(canvas_id, 7)).headers["Location"])
 
 
 def taken(stack: Any, file_id: str) -> list[tuple[int, bool]]:

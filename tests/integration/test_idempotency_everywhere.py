@@ -1,6 +1,5 @@
 """Every POST of the API, twice with the same ``Idempotency-Key``: the first answer again, and one effect."""
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ import pytest
 
 from canvas_demo.kernel.settings import MODULES
 from tests.integration.api import PASSWORD, Person, anybody, newcomer
+from tests.integration.uploading import creation
 
 Request = tuple[str, dict[str, Any]]
 
@@ -26,9 +26,7 @@ def _account() -> dict[str, str]:
 
 
 def _upload(canvas: str) -> dict[str, str]:
-    values = {"filename": "plan.txt", "filetype": "text/plain", "canvas_id": canvas}
-    metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in values.items())
-    return {"Tus-Resumable": "1.0.0", "Upload-Length": "4", "Upload-Metadata": metadata}
+    return creation(canvas, 4, filetype="text/plain")
 
 
 REQUESTS: Mapping[str, Callable[[Person], Request]] = {

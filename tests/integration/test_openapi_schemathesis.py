@@ -4,7 +4,6 @@ Each operation is called in a fresh organisation of its own, so that none stands
 one that destroys an organisation's keys, or changes the password, ends nothing but its own.
 """
 
-import base64
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.integration.api import Person, anybody, newcomer
 from tests.integration.things import Things
+from tests.integration.uploading import creation
 
 TUS = {"Tus-Resumable": "1.0.0"}
 EXAMPLES = 5
@@ -40,7 +40,7 @@ CHECKS: list[Any] = [
 ]
 AIMS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "destroy_keys": lambda of: {"query": {"confirm": of.organization_id}},
-    "begin_upload": lambda of: {"headers": {**TUS, "Upload-Length": "7", "Upload-Metadata": described(of)}},
+    "begin_upload": lambda of: {"headers": creation(of.canvas_id, 7)},
     "get_upload": lambda _: {"headers": TUS},
     "append_to_upload": lambda _: {"headers": {**TUS, "Upload-Offset": "0"}},
     "end_upload": lambda _: {"headers": TUS},
@@ -93,16 +93,10 @@ def equipped(web: str) -> tuple[Person, Things]:
     person = newcomer(web)
     things = Things(person.user["organization_id"], person.user["id"], person.new_canvas())
     uploaded = person.upload(things.canvas_id, b"content")
-    headers = {**TUS, "Upload-Length": "7", "Upload-Metadata": described(things)}
+    headers = creation(things.canvas_id, 7)
     begun = person.call("POST", "/api/uploads", 201, headers=headers).headers["Location"]
     item_id, file_id = uploaded["item"]["id"], uploaded["file"]["id"]
     return person, replace(things, item_id=item_id, file_id=file_id, pending_id=begun.rpartition("/")[2])
-
-
-def described(things: Things) -> str:
-    """The metadata of an upload to the canvas."""
-    texts = {"filename": "plan.txt", "canvas_id": things.canvas_id}
-    return ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in texts.items())
 
 
 def aim(operation: Any, things: Things) -> dict[str, Any]:

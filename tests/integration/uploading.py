@@ -1,5 +1,6 @@
 """Resumable uploads as a program makes them with tuspy, and connections that break."""
 
+import base64
 import io
 import socket
 import struct
@@ -14,6 +15,13 @@ from tusclient.client import TusClient
 from tests.integration.api import Person
 
 MIB = 1024 * 1024
+
+
+def creation(canvas_id: str, size: int, **metadata: str) -> dict[str, str]:
+    """The headers of a request that begins an upload of ``size`` bytes to a canvas (tus 1.0.0, Creation)."""
+    texts = {"filename": "plan.txt", "canvas_id": canvas_id, **metadata}
+    said = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in texts.items())
+    return {"Tus-Resumable": "1.0.0", "Upload-Length": str(size), "Upload-Metadata": said}
 
 
 def uploader(person: Person, canvas_id: str, content: bytes, web_url: str = "", **how: Any) -> Any:
