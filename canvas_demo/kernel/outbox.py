@@ -86,7 +86,7 @@ async def check_storable(connection: Connection, organization_id: str) -> None:
 async def one_writer(connection: Connection, aggregate_type: str, after_version: int) -> AsyncIterator[None]:
     """A pipeline for one aggregate's events and rows: sent together, in one round trip, and answered when it ends.
 
-    Raises `Conflict` then, as `append` does outside of a pipeline.
+    Raises `Conflict` and `Gone` then, as `append` does outside of a pipeline.
     """
     with _refusals(aggregate_type, after_version):
         async with connection.pipeline():

@@ -51,12 +51,12 @@ from canvas_demo.modules.notifications.store import (
     Happened,
     end_lapsing_of_user,
     lapse_subscriptions,
-    load,
     lock_feed,
     missed_events,
     record_events,
     record_presence,
     told_present,
+    username_of,
 )
 
 CHUNK, CHUNK_SIZE = 100, 256 * 1024
@@ -118,8 +118,8 @@ class Notifier:
             await self._lapse(connection, [event.connection_id])
         change = await record_presence(connection, event.subject, event.organization_id, event.user_id)
         if change and change.connection_ids:
-            subscription = (await load(connection, event.subscription_id)).state
-            person = Person(event.user_id, subscription.username if subscription else event.username)
+            username = event.username or await username_of(connection, event.subscription_id)
+            person = Person(event.user_id, username)
             frame = presence_frame(event.subject, person, present=change.present)
             stream = f"presence/{event.subject}/{event.user_id}"
             await self.sockets.send(change.connection_ids, [frame], stream, change.version)

@@ -30,6 +30,12 @@ async def load(connection: Connection, subscription_id: str) -> Loaded[Subscript
     return _loaded(row) if row else Loaded(None, 0)
 
 
+async def username_of(connection: Connection, subscription_id: str) -> str:
+    """Whose subscription it is: only its beginning says so."""
+    state = (await load(connection, subscription_id)).state
+    return state.username if state else ""
+
+
 async def save(
     connection: Connection,
     before: Subscription | None,  # noqa: ARG001  (every aggregate is saved like this)
