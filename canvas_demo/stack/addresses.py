@@ -7,7 +7,7 @@ from canvas_demo.stack import channel
 from canvas_demo.stack.component import Layout
 from canvas_demo.stack.declaration import declare, websocket_port
 from canvas_demo.stack.errors import StackError
-from canvas_demo.stack.home import recall
+from canvas_demo.stack.files import recall
 
 
 def of_running(settings: Settings) -> dict[str, Any]:

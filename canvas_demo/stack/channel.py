@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.files import recall
 
 # sun_path of unix(7), less its closing NUL.
 LONGEST_PATH = 107
+AT_ONCE = {"status"}
+"""Requests that are answered at once; the others take as long as what they ask for."""
+PATIENCE = 10.0
+"""Seconds after which a supervisor that owes such an answer is taken for stopped or frozen."""
 
 
 @contextlib.contextmanager
@@ -64,7 +69,7 @@ def not_running(home: Path) -> str:
 def ask(home: Path, what: str, **details: str) -> Iterator[dict[str, Any]]:
     """Send a request and yield the answers as they come.
 
-    :raises StackError: no stack runs there, or it can't do it.
+    :raises StackError: no stack runs there, it can't do it, or it does not answer what is answered at once.
     """
     try:
         connection = _connect(home)
@@ -73,11 +78,24 @@ def ask(home: Path, what: str, **details: str) -> Iterator[dict[str, Any]]:
     with connection, connection.makefile("rw") as lines:
         lines.write(json.dumps({"what": what, **details}) + "\n")
         lines.flush()
-        for line in lines:
-            answer: dict[str, Any] = json.loads(line)
-            if "error" in answer:
-                raise StackError(answer["error"])
-            yield answer
+        connection.settimeout(PATIENCE if what in AT_ONCE else None)
+        try:
+            for line in lines:
+                answer: dict[str, Any] = json.loads(line)
+                if "error" in answer:
+                    raise StackError(answer["error"])
+                yield answer
+        except TimeoutError as error:
+            raise StackError(_silent(home)) from error
+
+
+def _silent(home: Path) -> str:
+    """What to tell whoever gets no answer."""
+    pid = recall(home / "processes.json").get("supervisor", {}).get("pid", "not known")
+    return (
+        f"The supervisor of {home} (pid {pid}) has not answered for {PATIENCE:.0f} s. If it was stopped, let it go on: "
+        f"kill -CONT {pid}. If not, end it, and start the stack again with its data: kill -9 {pid}; canvas-demo up"
+    )
 
 
 def _connect(home: Path) -> socket.socket:

@@ -1,10 +1,15 @@
-"""Where the stack's own files lie, and locks between processes."""
+"""Where the stack's own files lie, what is kept as JSON, and locks between processes."""
 
 import fcntl
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from canvas_demo.stack.errors import StackError
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -22,6 +27,26 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def recall(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; empty where there is none."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        message = f"cannot read {path}: {error}. Check who owns it; to begin anew, remove {path.parent}."
+        raise StackError(message) from error
+    return found
+
+
+def remember(path: Path, what: dict[str, Any], mode: int = 0o644) -> None:
+    """Write the JSON object to ``path`` as a whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode)
+    draft.write_text(json.dumps(what, indent=2))
+    draft.replace(path)
 
 
 def remove_tree(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import json
 import os
 import secrets
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack.channel import is_running
 from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.files import recall, remember
 from canvas_demo.stack.ports import choose
 
 PORT_SETTINGS = frozenset(name for name in Settings.model_fields if name.startswith("port_"))
@@ -81,26 +81,6 @@ def children_environment(settings: Settings) -> dict[str, str]:
     hidden = {name: getattr(settings, name).get_secret_value() for name in names}
     file = {"master_key_file": str(settings.master_key_file)} if settings.master_key_file else {}
     return {f"CANVAS_DEMO_{name.upper()}": value for name, value in {**plain, **hidden, **file}.items()}
-
-
-def recall(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; empty where there is none."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        message = f"cannot read {path}: {error}. Check who owns it; to begin anew, remove {path.parent}."
-        raise StackError(message) from error
-    return found
-
-
-def remember(path: Path, what: dict[str, Any], mode: int = 0o644) -> None:
-    """Write the JSON object to ``path`` as a whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.touch(mode)
-    draft.write_text(json.dumps(what, indent=2))
-    draft.replace(path)
 
 
 def choose_ports(settings: Settings, names: Iterable[str] = PORT_SETTINGS) -> Settings:

@@ -1,11 +1,12 @@
 """What a home remembers, and what wins over it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from canvas_demo.kernel.settings import Settings
-from canvas_demo.stack import channel, home
+from canvas_demo.stack import channel, files, home
 from canvas_demo.stack.errors import StackError
 
 
@@ -43,6 +44,13 @@ def test_the_ports_of_a_running_stack_win_over_all(monkeypatch: pytest.MonkeyPat
         assert home.load_settings().port_web == 5555
 
 
+def test_a_supervisor_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "PATIENCE", 0.05)
+    home.record_children(tmp_path, {})
+    with channel.listen(tmp_path), pytest.raises(StackError, match=f"pid {os.getpid()}.*has not answered"):
+        next(channel.ask(tmp_path, "status"))
+
+
 def test_a_home_may_lie_deeper_than_a_socket_address_is_long(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 6)
     deep.mkdir(parents=True)
@@ -77,13 +85,13 @@ def test_a_part_that_was_told_the_secret_asks_nobody_else(monkeypatch: pytest.Mo
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{")
     with pytest.raises(StackError, match=r"secrets\.json"):
-        home.recall(tmp_path / "secrets.json")
+        files.recall(tmp_path / "secrets.json")
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    home.remember(tmp_path / "a.json", {"a": 1})
-    home.remember(tmp_path / "a.json", {"a": 2})
-    assert home.recall(tmp_path / "a.json") == {"a": 2}
+    files.remember(tmp_path / "a.json", {"a": 1})
+    files.remember(tmp_path / "a.json", {"a": 2})
+    assert files.recall(tmp_path / "a.json") == {"a": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -108,5 +116,5 @@ def test_a_master_key_of_a_file_is_not_copied_into_the_home_and_reaches_the_stac
     monkeypatch.setenv("CANVAS_DEMO_MASTER_KEY_FILE", "master.key")
     settings = home.prepare_home(home.load_settings())
     assert capsys.readouterr().err == ""
-    assert home.recall(settings.home / "secrets.json").keys() == {"secret"}
+    assert files.recall(settings.home / "secrets.json").keys() == {"secret"}
     assert home.children_environment(settings)["CANVAS_DEMO_MASTER_KEY_FILE"] == str(tmp_path / "master.key")
