@@ -12,6 +12,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
 SECONDS = 300.0
+PLAIN = {"NO_COLOR": "1", "FORCE_COLOR": "", "TERM": "dumb"}
+"""For a program that would draw a bar where a notebook keeps its text: Jupyter asks for colours."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def check_imports(planted: Mapping[str, str] | None = None) -> Ran:
                 source.write(f"\n{line}\n")
         code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as main; main()"
         command = [sys.executable, "-c", code, "--no-cache", "--no-logo"]
-        return run_in(Path(folder), command, {**os.environ, "NO_COLOR": "1"})
+        return run_in(Path(folder), command, {**os.environ, **PLAIN})
 
 
 def run_in(folder: Path, command: Sequence[str], environment: Mapping[str, str]) -> Ran:

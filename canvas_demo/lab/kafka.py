@@ -20,7 +20,7 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # its stubs forget it
 
 from canvas_demo.lab.checks import collecting, until
 from canvas_demo.lab.records import table_of
@@ -151,6 +151,12 @@ class Kafka:
         """How many partitions a topic has. Raises KafkaException for one that there is not."""
         with self._consumer() as consumer:
             return len(list(_of(consumer.list_topics(topic, timeout=SECONDS).topics[topic])))
+
+    def settings(self, topic: str) -> dict[str, str]:
+        """A topic's settings, as the broker has them: ``retention.ms`` and the others (Kafka: Topic-Level Configs)."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        found = self.admin().describe_configs([resource], request_timeout=SECONDS)[resource].result()
+        return {name: entry.value for name, entry in sorted(found.items())}
 
     def groups(self) -> pd.DataFrame:
         """The consumer groups: state, members, and how far each is behind, in records over all its partitions."""

@@ -150,6 +150,7 @@ class Load:
         fed = self._places_in_feed(ids)
         counts = {
             "commands accepted": len(frame),
+            "commands sent more than once": int((frame["tries"] > 1).sum()),
             "commands refused": sum(1 for command in self.commands if command.status >= 400),
             "commands without an answer": sum(1 for command in self.commands if not command.status),
             "accepted, and not in an outbox": len(frame) - len(ids),

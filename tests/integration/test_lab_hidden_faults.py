@@ -16,6 +16,7 @@ def test_a_hidden_fault_is_found_from_the_evidence_and_mended(lab: labs.Lab, fau
         patient = Patient(lab, seed)
         exercise = find_the_fault(lab, patient)
         assert not exercise.check("all is well").passed
+        assert not exercise.check((fault, "somebody told me")).passed
         verdict = exercise.check(exercise.solution())
         patient.mend()
     assert verdict.passed, verdict

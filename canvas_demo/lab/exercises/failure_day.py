@@ -9,7 +9,6 @@ from signal import SIGCONT, SIGSTOP
 
 import httpx
 import pandas as pd
-from confluent_kafka import KafkaException
 
 from canvas_demo.lab.api import ApiError
 from canvas_demo.lab.checks import NotYet, until
@@ -22,13 +21,22 @@ TOPIC = "canvas-demo.canvas"
 SOON = 5.0
 """Seconds within which a thing comes, or there is a reason why it does not."""
 SECONDS = 90.0
+IDLE = "SELECT pid, query FROM pg_stat_activity WHERE state = 'idle in transaction' ORDER BY xact_start"
+"""Sessions that hold a transaction open and do nothing, the oldest first."""
+STRAYS = 0.1
+"""The part of what is sent that may get through a moment after the component was broken: no more than chance."""
 STAGES = ("committed", "in Kafka", "told on the first host", "told on the second host")
 
 
 def name_what_gets_through(through: pd.DataFrame) -> Exercise:
     """Say for each component how far commands still get while it is away; ``through`` is what was measured."""
     places = [place for place in through.index if place != "sent"]
-    measured = {component: {place for place in places if through.loc[place, component]} for component in through}
+    measured = {
+        component: {
+            place for place in places if through.loc[place, component] > STRAYS * through.loc["sent", component]
+        }
+        for component in through
+    }
 
     def judge(answer: object) -> str:
         if not isinstance(answer, Mapping) or not all(isinstance(answer.get(each), Collection) for each in measured):
@@ -78,6 +86,7 @@ class Patient:
         self.tail = lab.tail(TOPIC)
         self.clients = [self._client(url) for url in lab.environment["WS_URLS"][:2]]
         self._fault = fault_of(seed)
+        self._evidence: set[str] = set()
         lab.on_close(self.mend)
         atexit.register(self.mend)
         FAULTS[self._fault](self)
@@ -89,9 +98,9 @@ class Patient:
         """Take the fault away; a second time does nothing."""
         self._mending.close()
 
-    def is_it(self, fault: object) -> bool:
-        """Whether that is what is wrong."""
-        return fault == self._fault
+    def is_it(self, fault: object, evidence: object) -> bool:
+        """Whether that is what is wrong, and whoever says so has seen it: a process id, or a name of `parked`."""
+        return fault == self._fault and str(evidence) in self._evidence
 
     def examine(self) -> pd.Series:
         """Rename the canvas, and say how far that gets within some seconds, stage by stage; False: not so far.
@@ -122,6 +131,7 @@ class Patient:
         """Freeze it without a word to the supervisor."""
         pid = int(self.lab.status().set_index("component").loc[component, "pid"])
         send_tree(pid, SIGSTOP)
+        self._evidence = {str(pid)}
         self._mending.callback(send_tree, pid, SIGCONT)
 
     def park(self) -> None:
@@ -134,6 +144,7 @@ class Patient:
             return parked[(parked["key"] == self.canvas["id"]) & parked["due_at"].isna()]
 
         name = until(given_up, "an event of the canvas is parked", SECONDS, every=0.5)["name"].iloc[0]
+        self._evidence = {str(name)}
         self._mending.callback(self.lab.command, "parked", "retry", name)
         self._mending.callback(bug.mend)
 
@@ -141,6 +152,7 @@ class Patient:
         """Hold the canvas's row in a transaction that does not end."""
         transaction = self.lab.transaction()
         transaction.sql("SELECT FROM canvases.canvas WHERE canvas_id = %s FOR UPDATE", [self.canvas["id"]])
+        self._evidence = {str(transaction.backend_pid)}
         self._mending.callback(transaction.close)
 
 
@@ -163,47 +175,43 @@ def find_the_fault(lab: Lab, patient: Patient) -> Exercise:
     """Say what is wrong with the patient."""
 
     def judge(answer: object) -> str:
-        if answer not in SUSPECTS:
-            return f"the answer is one of {', '.join(map(repr, SUSPECTS))}."
-        return "" if patient.is_it(answer) else f"if {answer}, the evidence would be another."
+        match answer:
+            case (fault, evidence) if fault in SUSPECTS:
+                found = patient.is_it(fault, evidence)
+                return "" if found else f"that {fault} is not the fault, or {evidence!r} is no evidence of it."
+            case _:
+                return f"the answer is two things: one of {', '.join(map(repr, SUSPECTS))}, and the evidence."
 
     def solve() -> object:
         reached = patient.examine()
         if reached["in Kafka"] and not reached["told on the first host"]:
             reached = patient.examine()  # a host that has just frozen holds up one call, for all
         if not reached["committed"]:
-            return "a row is locked"
-        if not reached["in Kafka"]:
-            return "connect is frozen" if _answers(lab) else "kafka is frozen"
-        if not reached["told on the first host"]:
-            return "an event is parked"
-        return "nothing" if reached["told on the second host"] else "websockets-2 is frozen"
+            return "a row is locked", int(lab.sql(IDLE)["pid"].iloc[0])
+        frozen = lab.processes().query("os_state == 'stopped'")
+        if not frozen.empty:
+            return f"{frozen['component'].iloc[0]} is frozen", int(frozen["pid"].iloc[0])
+        parked = lab.parked()
+        return "an event is parked", parked.loc[parked["key"] == patient.canvas["id"], "name"].iloc[0]
 
     return Exercise(
         question=(
-            "Something is wrong: find out what, and assign it to `answer`, in the words of this list: "
-            f"{', '.join(map(repr, SUSPECTS))}."
+            "Something is wrong: find out what, and assign two things to `answer`. First the fault, in the words of "
+            f"this list: {', '.join(map(repr, SUSPECTS))}. Then the evidence: the pid of the component that is frozen, "
+            "the pid of the database session that holds the lock, or the name of what is parked."
         ),
         hints=(
             "patient.examine() renames the patient's canvas and says how far that got. What is missing first?",
             "Not committed: lab.sql('SELECT * FROM pg_locks WHERE NOT granted') says who waits.",
+            f"Who holds what they wait for? lab.sql({IDLE!r})",
             "Not in Kafka: does lab.kafka.topics() answer? Does lab.connect_rest.connectors()?",
             "Told on one host, or on none: lab.hosts(), lab.parked().",
-            "The supervisor knows what was ordered. lab.processes() asks the operating system.",
+            "The supervisor knows what was ordered. lab.processes() asks the operating system, and has the pids.",
         ),
         judge=judge,
         solve=solve,
         praise="found by where the trail ends, not by what the lights say.",
     )
-
-
-def _answers(lab: Lab) -> bool:
-    """Whether Kafka does."""
-    try:
-        lab.kafka.admin().list_topics(timeout=SOON)
-    except KafkaException:
-        return False
-    return True
 
 
 def _comes(look: Callable[[], bool]) -> bool:
