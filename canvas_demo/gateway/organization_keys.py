@@ -36,7 +36,7 @@ async def destroy_keys(
     """Nobody can read any more what was encrypted under them, and it can't be undone.
 
     Contents of files answer 410; in place of names, notes and messages stands `destroyed-…`. Nothing
-    can be stored any more, and nobody can sign in; tokens hold until they expire.
+    can be stored any more, and nobody can sign in; tokens hold until they expire, and are not refreshed.
     """
     await ask(modules.keys.DestroyKey(pb.DestroyKeyRequest(organization_id=confirm), metadata=caller))
 

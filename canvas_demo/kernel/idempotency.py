@@ -59,11 +59,18 @@ class Requests:
         self._secret = bytes.fromhex(settings.derived_secret("requests"))
         self._sealer = Sealer(self._secret)
 
-    async def once(self, request: Message, answer: type[A], work: "Callable[[Connection], Awaitable[A]]") -> A:
+    async def once(
+        self,
+        request: Message,
+        answer: type[A],
+        work: "Callable[[Connection], Awaitable[A]]",
+        organization: Callable[[A], str] | None = None,
+    ) -> A:
         """Do ``work`` in one transaction; with an idempotency key, only the first time.
 
-        What fails is not remembered: it may be tried again with the same key. Raises `Invalid` where
-        the key came with another request before, and whatever ``work`` does.
+        ``organization`` says of an answer to somebody who is not signed in whose it is: it is forgotten
+        with the organisation. What fails is not remembered: it may be tried again with the same key.
+        Raises `Invalid` where the key came with another request before, and whatever ``work`` does.
         """
         key = current_idempotency_key()
         async with self._pool.connection() as connection:
@@ -77,7 +84,8 @@ class Requests:
                 return answer.FromString(await self._first(connection, claim))
             done = await work(connection)
             sealed = self._sealer.seal(done.SerializeToString(), _context(claim))
-            await connection.execute(QUERIES["keep_answer"], {**claim, "answer": sealed})
+            kept = {**claim, "answer": sealed} | ({"organization_id": organization(done)} if organization else {})
+            await connection.execute(QUERIES["keep_answer"], kept)
             return done
 
     async def forget(self) -> None:

@@ -61,7 +61,7 @@ ON CONFLICT DO NOTHING
 RETURNING key
 
 -- name: keep_answer
-UPDATE request SET answer = %(answer)s WHERE scope = %(scope)s AND key = %(key)s
+UPDATE request SET answer = %(answer)s, organization_id = %(organization_id)s WHERE scope = %(scope)s AND key = %(key)s
 
 -- name: find_answer
 SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)s

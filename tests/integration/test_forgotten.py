@@ -1,6 +1,7 @@
 """What is left of an organisation once its keys are destroyed, on the real stack."""
 
 import asyncio
+import base64
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,14 @@ def subscriptions_of(stack: Any, organization_id: str) -> set[str]:
         return {state for (state,) in database.execute(query, [organization_id])}
 
 
+def answers_of(stack: Any, organization_id: str) -> int:
+    """How many answers of identity are kept that tell of the organisation."""
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        query = "SELECT count(*) FROM identity.request WHERE organization_id = %s"
+        row = database.execute(query, [organization_id]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def begun_upload(person: api.Person, canvas_id: str) -> str:
     """The path of an upload of seven bytes to a canvas, none of which has come."""
     return str(person.call("POST", "/api/uploads", 201, headers=creation(canvas_id, 7)).headers["Location"])
@@ -55,6 +64,16 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
         organization_id = ada.user["organization_id"]
         neighbour = api.newcomer(stack.env["WEB_URL"])
         kept = neighbour.new_canvas("Kept")
+
+        def shown() -> str:
+            files = [f"/api/files/{id_}" for id_ in (story.file_id, story.described_id)]
+            paths = ("/api/me", f"/api/canvases/{story.canvas_id}", "/api/canvases", *files)
+            said = ada.call("HEAD", story.upload, 200, headers={"Tus-Resumable": "1.0.0"}).headers["Upload-Metadata"]
+            metadata = [base64.b64decode(value).decode() for value in said.replace(",", " ").split()[1::2]]
+            return "".join([*(ada.call("GET", path, 200).text for path in paths), *metadata])
+
+        assert shown().count(mark) >= 8, "what was written is shown"
+        assert answers_of(stack, organization_id) == 2, "who registers and who signs in may do so again"
         wrong = ada.call("DELETE", "/api/organization/keys", params={"confirm": neighbour.user["organization_id"]})
         assert api.fields_of(wrong) == ["confirm"]
         ada.call("DELETE", "/api/organization/keys", 204, params={"confirm": organization_id})
@@ -62,12 +81,10 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
         assert keys == {"keys": [], "destroyed": True}
 
         # The API tells of it, and shows what is left.
-        def shown() -> str:
-            paths = ("/api/me", f"/api/canvases/{story.canvas_id}", "/api/canvases", f"/api/files/{story.file_id}")
-            return "".join(ada.call("GET", path, 200).text for path in paths)
-
         left = await until(shown, lambda text: mark not in text)
-        assert left.count("destroyed-") >= 5, left
+        assert left.count("destroyed-") >= 8, left
+        await until(lambda: answers_of(stack, organization_id), lambda count: count == 0)
+        api.problem_of(ada.call("POST", "/api/refresh"), 401)
         past = partial(ada.call, "GET", f"/api/canvases/{story.canvas_id}", 200, params={"version": 1})
         await until(past, lambda answer: answer.json()["name"].startswith("destroyed-"))
         for gone in (

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +18,12 @@ from websockets.exceptions import ConnectionClosedError
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
 from canvas_demo.contracts.identity.v1 import identity_pb2_grpc as pb_grpc
+from canvas_demo.kernel.database import open_pool
 from canvas_demo.kernel.errors import Invalid, TooManyAttempts, Unauthenticated
 from canvas_demo.kernel.rpc import CLIENT_ADDRESS, Channels, ask
+from canvas_demo.modules.identity.domain import User
+from canvas_demo.modules.identity.rotation import SigningKeyTable
+from canvas_demo.modules.identity.signing import SESSION_LIFETIME
 from canvas_demo.modules.identity.throttle import ACCOUNT, ADDRESS, Throttle
 from tests.integration import websocket_clients
 from tests.integration.people import PASSWORD, Person, a_name, identity, register, sign_in
@@ -140,6 +144,23 @@ async def test_a_refreshed_token_holds_longer_and_remembers_when_the_password_wa
     assert (new["auth_time"], new["sub"], new["org"]) == (old["auth_time"], old["sub"], old["org"])
     for person in (ada, refreshed):
         await ask(identity(channels).GetMe(pb.GetMeRequest(), metadata=person.metadata))
+
+
+@pytest.mark.parametrize(("age", "holds"), [(timedelta(minutes=-1), True), (timedelta(minutes=1), False)])
+async def test_a_token_is_refreshed_for_as_long_as_a_session_may_last(
+    stack: Any, channels: Channels, age: timedelta, *, holds: bool
+) -> None:
+    ada, now = await register(channels), datetime.now(UTC)
+    async with open_pool(stack.settings, "identity") as pool:
+        keys = await SigningKeyTable(pool, stack.settings).current()
+    user = User(ada.user_id, ada.organization_id, ada.username, 0)
+    token = keys.token(user, now, now - SESSION_LIFETIME - age)
+    call = identity(channels).RefreshToken(pb.RefreshTokenRequest(), metadata=[("authorization", f"Bearer {token}")])
+    if holds:
+        assert of(await ask(call)).user_id == ada.user_id
+    else:
+        with pytest.raises(Unauthenticated, match="too long ago"):
+            await ask(call)
 
 
 async def test_over_http_refresh_and_password_set_the_cookie_and_sign_out_clears_it(stack: Any) -> None:

@@ -12,8 +12,9 @@ INSERT INTO file (
     %(size)s, %(sha256)s, %(key_version)s, %(version)s, %(now)s, %(now)s
 )
 ON CONFLICT (file_id) DO UPDATE SET
-    status = excluded.status, name = excluded.name, media_type = excluded.media_type, size = excluded.size,
-    sha256 = excluded.sha256, key_version = excluded.key_version, version = excluded.version, updated_at = excluded.updated_at
+    status = excluded.status, name = excluded.name, media_type = excluded.media_type, attributes = excluded.attributes,
+    size = excluded.size, sha256 = excluded.sha256, key_version = excluded.key_version, version = excluded.version,
+    updated_at = excluded.updated_at
 
 -- name: create_upload
 INSERT INTO upload (file_id, size, attempt, metadata, expires_at)
@@ -40,6 +41,10 @@ RETURNING file_id
 INSERT INTO part (file_id, number, start, size, object, header)
 SELECT file_id, %(number)s, %(start)s, %(size)s, %(object)s, %(header)s
 FROM upload WHERE file_id = %(file_id)s AND attempt = %(attempt)s
+
+-- name: forget_uploads
+-- What uploaders said to read it again, the names of files among it.
+UPDATE upload SET metadata = '' FROM file WHERE file.file_id = upload.file_id AND organization_id = %s
 
 -- name: end_upload
 DELETE FROM upload

@@ -1,6 +1,6 @@
 """The gRPC service of identity."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from canvas_demo.contracts.identity.v1 import identity_pb2 as pb
@@ -21,7 +21,7 @@ from canvas_demo.modules.identity.domain import (
 from canvas_demo.modules.identity.passwords import Passwords
 from canvas_demo.modules.identity.registration import add_user, register_organization
 from canvas_demo.modules.identity.rotation import SigningKeyTable
-from canvas_demo.modules.identity.signing import SESSION_LIFETIME, TOKEN_LIFETIME
+from canvas_demo.modules.identity.signing import SESSION_LIFETIME, TOKEN_LIFETIME, SigningKeys
 from canvas_demo.modules.identity.store import (
     USER,
     change_credential,
@@ -33,6 +33,9 @@ from canvas_demo.modules.identity.store import (
     user_of,
 )
 from canvas_demo.modules.identity.throttle import Throttle
+
+COMMITTED_WITHIN = timedelta(minutes=1)
+"""More than a change of a password takes from its time to its commit: tokens of before may be younger by that much."""
 
 
 class IdentityService(pb_grpc.IdentityServicer):
@@ -54,17 +57,26 @@ class IdentityService(pb_grpc.IdentityServicer):
         if row is None or not matches:
             raise Unauthenticated("Wrong username or password.")
         await self._throttle.take_back(request.username, address)
-        user = user_of(row)
-        return await self._requests.once(request, pb.LoginResponse, lambda _: self._session(user, now))
+        user, keys = user_of(row), await self._keys.current()
+
+        async def begin(_: Connection) -> pb.LoginResponse:
+            return _session(keys, user, now)
+
+        return await self._requests.once(
+            request, pb.LoginResponse, begin, organization=lambda answer: answer.user.organization_id
+        )
 
     async def RefreshToken(self, request: pb.RefreshTokenRequest, context: Any) -> pb.LoginResponse:
         caller = current_caller()
         now, signed_in_at = datetime.now(UTC), datetime.fromtimestamp(caller.signed_in_at, UTC)
         if signed_in_at + SESSION_LIFETIME < now:
             raise Unauthenticated("The password was given too long ago; sign in again.")
+        keys = await self._keys.current()
 
         async def refresh(connection: Connection) -> pb.LoginResponse:
-            return await self._session(await _user_behind(connection, caller), now, signed_in_at)
+            if await lock_credential(connection, caller.user_id) is None:
+                raise Unauthenticated(NOT_VALID)  # the keys of the organisation were destroyed
+            return _session(keys, await _user_behind(connection, caller), now, signed_in_at)
 
         return await self._requests.once(request, pb.LoginResponse, refresh)
 
@@ -73,6 +85,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         password_hash = await self._passwords.hash(checked_password(request.new_password, "new_password"))
         address = client_address(context, self._credentials)
         await self._throttle.count(caller.username, address, now)
+        keys = await self._keys.current()
 
         async def change(connection: Connection) -> pb.LoginResponse:
             known = await lock_credential(connection, caller.user_id)
@@ -82,7 +95,7 @@ class IdentityService(pb_grpc.IdentityServicer):
             await change_credential(connection, caller.user_id, password_hash)
             command = ChangePassword()
             changed = await execute(connection, USER, caller.user_id, caller.organization_id, command, now)
-            return await self._session(changed.state, now)
+            return _session(keys, changed.state, now)
 
         answer = await self._requests.once(request, pb.LoginResponse, change)
         await self._throttle.take_back(caller.username, address)
@@ -99,7 +112,9 @@ class IdentityService(pb_grpc.IdentityServicer):
             )
             return pb.RegisterOrganizationResponse(organization=_organization(organization), user=_user(user))
 
-        return await self._requests.once(request, pb.RegisterOrganizationResponse, register)
+        return await self._requests.once(
+            request, pb.RegisterOrganizationResponse, register, organization=lambda answer: answer.organization.id
+        )
 
     async def AddUser(self, request: pb.AddUserRequest, context: Any) -> pb.User:
         organization_id = current_caller().organization_id
@@ -125,16 +140,8 @@ class IdentityService(pb_grpc.IdentityServicer):
 
     async def GetEndedTokens(self, request: pb.GetEndedTokensRequest, context: Any) -> pb.GetEndedTokensResponse:
         async with self._pool.connection() as connection:
-            ended = await ended_tokens(connection, datetime.now(UTC) - TOKEN_LIFETIME)
+            ended = await ended_tokens(connection, datetime.now(UTC) - TOKEN_LIFETIME - COMMITTED_WITHIN)
         return pb.GetEndedTokensResponse(generations=ended)
-
-    async def _session(self, user: User, now: datetime, signed_in_at: datetime | None = None) -> pb.LoginResponse:
-        keys = await self._keys.current()
-        return pb.LoginResponse(
-            token=keys.token(user, now, signed_in_at),
-            user=_user(user),
-            expires_in=int(TOKEN_LIFETIME.total_seconds()),
-        )
 
     async def _find(self, username: str) -> dict[str, Any] | None:
         """The user who signs in; what can't be a username is nobody's."""
@@ -144,6 +151,14 @@ class IdentityService(pb_grpc.IdentityServicer):
             return None
         async with self._pool.connection() as connection:
             return await find_credential(connection, name)
+
+
+def _session(keys: SigningKeys, user: User, now: datetime, signed_in_at: datetime | None = None) -> pb.LoginResponse:
+    return pb.LoginResponse(
+        token=keys.token(user, now, signed_in_at),
+        user=_user(user),
+        expires_in=int(TOKEN_LIFETIME.total_seconds()),
+    )
 
 
 async def _user_behind(connection: Connection, caller: Caller) -> User:
