@@ -1,5 +1,6 @@
 """Canvases and their items, through HTTP on the real stack."""
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -133,6 +134,7 @@ def test_a_list_is_sorted_as_asked_and_comes_in_pages(person: Person) -> None:
         person.new_canvas(name)
     assert pages_of(person, order_by="name", page_size=2) == [["Alder", "birch"], ["cedar", "Dogwood"], ["elm"]]
     assert pages_of(person, order_by="-name", page_size=4) == [["elm", "Dogwood", "cedar", "birch"], ["Alder"]]
+    assert pages_of(person, order_by="name", page_size=5) == [["Alder", "birch", "cedar", "Dogwood", "elm"]]
     assert pages_of(person, order_by="created_at") == [["birch", "Alder", "elm", "cedar", "Dogwood"]]
 
 
@@ -146,11 +148,33 @@ def test_a_page_goes_on_where_the_one_before_ended_whatever_came_between(person:
     assert [canvas["name"] for canvas in first["canvases"] + rest["canvases"]] == ["b", "d", "e", "f"]
 
 
+def forged(text: str) -> str:
+    """What looks like the token of a page, and says ``text``."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("page_size", 0), ("page_size", 201), ("order_by", "size"), ("page_token", "made-up")]
+    ("field", "value"),
+    [
+        ("page_size", 0),
+        ("page_size", 201),
+        ("order_by", "size"),
+        ("page_token", "made-up"),
+        ("page_token", forged('{"created_at": "2026-01-01", "id": "x"}')),
+        ("page_token", forged('{"created_at": 7, "id": "00000000-0000-7000-8000-000000000001"}')),
+        ("page_token", forged("[" * 3000)),
+    ],
 )
 def test_a_page_that_there_can_not_be_is_422_and_named(person: Person, field: str, value: Any) -> None:
     assert fields_of(person.call("GET", "/api/canvases", params={field: value})) == [field]
+
+
+@pytest.mark.parametrize("name", [r"\u0000", r"\ud800"])
+def test_a_page_after_a_name_that_nothing_can_have_is_422(person: Person, name: str) -> None:
+    token = forged(f'{{"name": "{name}", "id": "{uuid4()}"}}')
+    assert fields_of(person.call("GET", "/api/canvases", params={"order_by": "name", "page_token": token})) == [
+        "page_token"
+    ]
 
 
 def test_an_archived_canvas_is_listed_apart_until_it_is_restored(person: Person) -> None:

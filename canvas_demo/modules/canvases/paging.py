@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import get_args
 
 from canvas_demo.contracts.canvases.v1.canvases_pb2 import ListCanvasesRequest
-from canvas_demo.kernel.errors import Invalid
+from canvas_demo.kernel.errors import DomainError, Invalid
+from canvas_demo.kernel.values import checked_id, checked_name
 from canvas_demo.modules.canvases.store import OrderKey, Page, Shown
 
 PAGE_SIZE, PAGE_LIMIT = 50, 200
@@ -33,7 +34,7 @@ def token_after(shown: Shown, key: OrderKey) -> str:
 def _read(token: str, key: OrderKey) -> tuple[str | datetime, str]:
     try:
         last = json.loads(base64.urlsafe_b64decode(token.encode()))
-        value = last[key]
-        return (str(value) if key == "name" else datetime.fromisoformat(value)), str(last["id"])
-    except (ValueError, TypeError, KeyError) as error:
+        value, id_ = last[key], checked_id(last["id"], "canvas")
+        return (checked_name(value) if key == "name" else datetime.fromisoformat(value)), id_
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DomainError) as error:
         raise Invalid("page_token", "is not a token of this list") from error

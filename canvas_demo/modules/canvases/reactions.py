@@ -1,20 +1,28 @@
 """What canvases does about events of others."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from canvas_demo.contracts.files.v1.events_pb2 import FileDescriptorChanged
 from canvas_demo.kernel.aggregate import execute
-from canvas_demo.kernel.consumer import Reactions
+from canvas_demo.kernel.consumer import Reactions, Together
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Gone
 from canvas_demo.kernel.forgetting import KEY_DESTROYED, when_organization_key_destroyed_forget
 from canvas_demo.kernel.kafka import Delivered, event_in
 from canvas_demo.modules.canvases.domain import ChangeFile, File
-from canvas_demo.modules.canvases.store import CANVAS, canvases_of_file
+from canvas_demo.modules.canvases.store import CANVAS, canvases_of_file, hold_files_alone
 
 
-async def when_file_descriptor_changed_update_items(connection: Connection, delivered: Delivered) -> None:
-    """Tell every canvas that the file lies on."""
+async def when_file_descriptors_changed_update_items(connection: Connection, events: Sequence[Delivered]) -> None:
+    """Tell every canvas that the files lie on, those among them where one is just being placed."""
+    await hold_files_alone(connection, [event.aggregate_id for event in events])
+    for event in events:
+        event.go_on()
+        await _update_items(connection, event)
+
+
+async def _update_items(connection: Connection, delivered: Delivered) -> None:
     event = await event_in(delivered, FileDescriptorChanged, connection.keys)
     file = File(event.status, event.name, event.media_type, int(event.size))
     for canvas_id in await canvases_of_file(connection, event.file_id):
@@ -27,6 +35,6 @@ async def when_file_descriptor_changed_update_items(connection: Connection, deli
 
 
 REACTIONS: Reactions = {
-    ("file", "FileDescriptorChanged"): when_file_descriptor_changed_update_items,
+    ("file", "FileDescriptorChanged"): Together(when_file_descriptors_changed_update_items),
     KEY_DESTROYED: when_organization_key_destroyed_forget([CANVAS]),
 }

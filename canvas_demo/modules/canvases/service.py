@@ -17,7 +17,7 @@ from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
 from canvas_demo.modules.canvases import domain
 from canvas_demo.modules.canvases.paging import page_of, token_after
-from canvas_demo.modules.canvases.store import CANVAS, Shown, list_canvases, show, show_past
+from canvas_demo.modules.canvases.store import CANVAS, Shown, hold_file, list_canvases, show, show_past
 
 Change = (
     pb.RenameCanvasRequest
@@ -53,8 +53,8 @@ class CanvasesService(pb_grpc.CanvasesServicer):
     async def ListCanvases(self, request: pb.ListCanvasesRequest, context: Any) -> pb.ListCanvasesResponse:
         page = page_of(request)
         async with self._pool.connection() as connection:
-            found = await list_canvases(connection, current_caller().organization_id, page)
-        token = token_after(found[-1], page.key) if len(found) == page.limit else ""
+            found, is_last = await list_canvases(connection, current_caller().organization_id, page)
+        token = "" if is_last else token_after(found[-1], page.key)
         return pb.ListCanvasesResponse(canvases=[_message(shown) for shown in found], next_page_token=token)
 
     async def GetCanvas(self, request: pb.GetCanvasRequest, context: Any) -> pb.Canvas:
@@ -74,9 +74,9 @@ class CanvasesService(pb_grpc.CanvasesServicer):
         item_id = checked_id(request.item_id, "item") if request.item_id else new_id()
 
         async def place(connection: Connection) -> pb.Canvas:
-            file = await self._file(request.file_id) if request.file_id else None
+            file_id, file = await self._file(connection, request.file_id) if request.file_id else ("", None)
             at = (request.x, request.y)
-            command = domain.PlaceItem(request.canvas_id, item_id, request.file_id, *at, file, request.text)
+            command = domain.PlaceItem(request.canvas_id, item_id, file_id, *at, file, request.text)
             return await _change(connection, command, request.expected_version)
 
         return await self._requests.once(request, pb.Canvas, place)
@@ -105,15 +105,15 @@ class CanvasesService(pb_grpc.CanvasesServicer):
             request, pb.Canvas, lambda connection: _change(connection, command, request.expected_version)
         )
 
-    async def _file(self, file_id: str) -> domain.File:
-        """The file as its owner, the module files, lets the caller see it. Raises `Invalid`."""
+    async def _file(self, connection: Connection, given: str) -> tuple[str, domain.File]:
+        """The file as its owner, the module files, lets the caller see it, under its one id. Raises `Invalid`."""
         try:
+            file_id = checked_id(given, "file")
+            await hold_file(connection, file_id)
             file = await ask(self._files.GetFile(files_pb2.GetFileRequest(file_id=file_id)))
         except NotFound as error:
-            raise Invalid("file_id", f"There is no file {file_id[:80]!r}.") from error
-        if file.status == "DELETED":
-            raise Invalid("file_id", f"File {file_id} was deleted.")
-        return domain.File(file.status, file.name, file.media_type, file.size)
+            raise Invalid("file_id", f"There is no file {given[:80]!r}.") from error
+        return file_id, domain.File(file.status, file.name, file.media_type, file.size)
 
 
 class SubjectsService(subjects_pb2_grpc.SubjectsServicer):

@@ -1,5 +1,6 @@
 """The tables of canvases."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -69,8 +70,8 @@ async def show_past(connection: Connection, canvas_id: str, version: int) -> Sho
     return Shown(canvas, version, stream[0].occurred_at, stream[-1].occurred_at)
 
 
-async def list_canvases(connection: Connection, organization_id: str, page: Page) -> list[Shown]:
-    """The organisation's canvases of a page, without their items."""
+async def list_canvases(connection: Connection, organization_id: str, page: Page) -> tuple[list[Shown], bool]:
+    """The organisation's canvases of a page, without their items, and whether it is the last page."""
     after_key, after_id = page.after or (None, None)
     query = sql.SQL(QUERIES["list_canvases"]).format(
         key=sql.SQL(SORTED_BY[page.key]).format(sql.Identifier(page.key)),
@@ -83,9 +84,26 @@ async def list_canvases(connection: Connection, organization_id: str, page: Page
         "archived": page.archived,
         "after_key": after_key,
         "after_id": after_id,
-        "limit": page.limit,
+        "limit": page.limit + 1,
     }
-    return [_shown(row, []) for row in await (await connection.execute(query, values)).fetchall()]
+    rows = await (await connection.execute(query, values)).fetchall()
+    return [_shown(row, []) for row in rows[: page.limit]], len(rows) <= page.limit
+
+
+async def hold_file(connection: Connection, file_id: str) -> None:
+    """Have whoever hears of a change of the file wait for this transaction: it then finds the item that is placed here.
+
+    To be called before the file is looked at.
+    """
+    await connection.execute(QUERIES["hold_file"], [file_id])
+
+
+async def hold_files_alone(connection: Connection, file_ids: Sequence[str]) -> None:
+    """Wait for those who are placing the files, and have others wait until this transaction ends.
+
+    To be called before any canvas is changed: whoever places a file has it first, and then the canvas.
+    """
+    await connection.execute(QUERIES["hold_files_alone"], [list(file_ids)])
 
 
 async def canvases_of_file(connection: Connection, file_id: str) -> list[str]:
