@@ -40,9 +40,9 @@ class Files:
         new = pb.CreateFileRequest(name="plan.bin", size=size, media_type=media_type)
         return await ask(self.stub.CreateFile(new, metadata=self.person.metadata))
 
-    async def append(self, file_id: str, content: bytes, offset: int = 0) -> pb.Upload:
+    async def append(self, file_id: str, content: bytes, offset: int = 0, *, anew: bool = False) -> pb.Upload:
         async def parts() -> AsyncIterator[pb.AppendContentRequest]:
-            yield pb.AppendContentRequest(append=pb.Append(file_id=file_id, offset=offset))
+            yield pb.AppendContentRequest(append=pb.Append(file_id=file_id, offset=offset, anew=anew))
             for start in range(0, len(content), 8 * SEGMENT):
                 yield pb.AppendContentRequest(chunk=content[start : start + 8 * SEGMENT])
 
@@ -244,6 +244,14 @@ async def test_an_upload_that_nobody_finishes_is_given_up_with_an_event_and_its_
             "SELECT bytes FROM files.usage WHERE organization_id = %s", [files.person.organization_id]
         ).fetchone()
     assert row == (5,)
+
+
+async def test_of_a_content_that_begins_anew_only_the_new_beginning_is_stored(files: Files) -> None:
+    """Or an organisation could fill the disk, whatever it may store."""
+    file = await files.begin(10)
+    for content in (b"12345", b"1234", b"123"):
+        upload = await files.append(file.id, content, anew=True)
+        assert (upload.offset, len(files.objects(file.id))) == (len(content), 1)
 
 
 async def test_a_file_takes_one_content_and_only_at_its_end(files: Files) -> None:

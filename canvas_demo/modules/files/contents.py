@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from canvas_demo.kernel.errors import DomainError
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT, ContentKey, PartCipher
 from canvas_demo.modules.files.storage import FileStorage
@@ -47,7 +48,7 @@ class ContentWriter:
     """Seals what comes and stores it part by part: some are being stored while the next comes.
 
     ``keep`` is told of each part when it is stored, of one after the other in their order; where it
-    raises, the part's object is removed, and no later part is kept. ``hashes`` take all the bytes in
+    refuses one, its object is removed, and no later part is kept. ``hashes`` take all the bytes in
     their order, each part's before it is kept.
     """
 
@@ -113,8 +114,12 @@ class ContentWriter:
         try:
             if before:
                 await before
-            await self._keep(Part(number, start, size, name, cipher.header))
         except Exception:
+            await self._storage.delete(name)
+            raise
+        try:
+            await self._keep(Part(number, start, size, name, cipher.header))
+        except DomainError:  # what else may go wrong leaves open whether the part was kept
             await self._storage.delete(name)
             raise
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import Conflict, Invalid, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, Rejected, StorageFull, TooLarge
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.modules.files import store
@@ -138,7 +138,8 @@ class Uploads:
                 if file.status == "PENDING":  # as it was a moment ago
                     raise Conflict(ENDED)
                 raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
-            if append.anew and upload.offset:
+            begins_anew = append.anew and upload.offset > 0
+            if begins_anew:
                 await store.drop_parts(connection, file)
                 upload = await store.find_upload(connection, file.file_id) or upload
             elif append.offset != upload.offset:
@@ -146,6 +147,8 @@ class Uploads:
                     f"{upload.offset} bytes are stored: go on from there, not from {append.offset}.",
                     current_offset=upload.offset,
                 )
+        if begins_anew:
+            await self._storage.delete_all(folder_of(file))
         key_version, key = await self._keys.of(file, upload.key_version or 0)
         return _Call(file, attempt, upload, key_version, key)
 
@@ -205,11 +208,17 @@ class _Kept:
 
     async def end(self) -> None:
         """All is as it should be."""
-        if self._held:
-            await self._uploads.keep(self._call, self._held)
+        if not self._held:
+            return
+        held, self._held = self._held, []  # from here on it may be that they are kept
+        try:
+            await self._uploads.keep(self._call, held)
+        except DomainError:
+            self._held = held
+            raise
 
     async def abandon(self) -> None:
-        """It is not: what was held is removed."""
+        """It is not: what was held, and is not kept for certain, is removed."""
         await self._uploads.forget(self._held)
 
 
