@@ -97,24 +97,28 @@ async def begin_upload(
     metadata: Annotated[str | None, METADATA] = None,
     checksum: ChecksumHeader = None,
 ) -> Response:
-    """Makes a PENDING file and places its item; the beginning of the content may come with it."""
+    """Makes a PENDING file and places its item; the beginning of the content may come with it.
+
+    The second time, with the same `Idempotency-Key`, it is not stored again: `Upload-Offset` says from
+    where to go on.
+    """
     size = tus.size_of("Upload-Length", length)
     wanted = tus.wanted_of(tus.metadata_of(metadata))
-    append = pb.Append(anew=bool(key), checksum=tus.checksum_of(checksum))
+    append = pb.Append(checksum=tus.checksum_of(checksum))
     with_upload = _has_body(request)
     await ask(modules.canvases.GetCanvas(canvases_pb2.GetCanvasRequest(canvas_id=wanted.canvas_id), metadata=caller))
     file = await _created(modules, caller + key, wanted, size, metadata or "")
+    append.file_id = file.id
     try:
         await place_item(modules, caller, wanted.canvas_id, file.id, wanted.x, wanted.y)
-    except Exception as error:
+        upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=file.id), metadata=caller))
+        if with_upload and upload.file.status == "PENDING" and upload.offset == 0:
+            upload = await _received(modules, caller, append, request)
+    except BaseException as error:
+        # Whoever gets no Location can't go on with it, unless a key leads there.
         if is_final(error, key):
             await withdraw(modules, caller, file.id)
         raise
-    append.file_id = file.id
-    if with_upload and size:
-        upload = await _received(modules, caller + key, append, request)
-    else:
-        upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=file.id), metadata=caller))
     headers = {"Location": f"/api/uploads/{file.id}", **_progress(upload)}
     return Response(status_code=201, headers=headers)
 

@@ -1,15 +1,21 @@
 """Resumable uploads with tuspy, on the real stack."""
 
 import random
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 
 from tests.integration.api import Person, file_statuses, newcomer, problem_of, until
-from tests.integration.uploading import MIB, breaking, half_a_patch, offset_of, resumed, uploader
+from tests.integration.uploading import MIB, breaking, creation, half_a_patch, offset_of, resumed, uploader
+
+BODY = {"Content-Type": "application/offset+octet-stream"}
+ANOTHER = {"Upload-Checksum": "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="}
+"""The checksum of another content."""
 
 
 @pytest.fixture
@@ -91,8 +97,8 @@ def test_what_is_not_as_its_checksum_says_is_not_kept(person: Person) -> None:
     headers = {
         "Tus-Resumable": "1.0.0",
         "Upload-Offset": "0",
-        "Content-Type": "application/offset+octet-stream",
-        "Upload-Checksum": "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+        **BODY,
+        **ANOTHER,
     }
     problem_of(person.call("PATCH", urlsplit(upload.url).path, headers=headers, content=content), 460)
     assert offset_of(person, upload.url) == 0
@@ -125,14 +131,42 @@ def test_an_upload_to_another_organisation_s_canvas_or_of_its_files_is_404(perso
     assert refused.value.status_code == 404
 
 
-def test_a_creation_that_comes_twice_makes_one_file_and_one_item(person: Person) -> None:
+def begun_twice(person: Person, canvas_id: str, size: int, content: bytes) -> Iterator[httpx.Response]:
+    """The answers to a request that begins an upload with the first of its content, and comes twice."""
+    headers = {**creation(canvas_id, size), **BODY, "Idempotency-Key": str(uuid4())}
+    for _ in range(2):
+        yield person.call("POST", "/api/uploads", 201, headers=headers, content=content)
+
+
+@pytest.mark.parametrize("content", [b"content", b"con"])
+def test_a_creation_that_comes_twice_makes_one_file_and_one_item(person: Person, content: bytes) -> None:
     canvas_id = person.new_canvas()
-    headers = {
-        **uploader(person, canvas_id, b"content").get_url_creation_headers(),
-        "Idempotency-Key": str(uuid4()),
-        "Content-Type": "application/offset+octet-stream",
-    }
-    answers = [person.call("POST", "/api/uploads", 201, headers=headers, content=b"content") for _ in range(2)]
-    assert answers[0].headers["Location"] == answers[1].headers["Location"]
-    assert answers[0].headers["Upload-Offset"] == answers[1].headers["Upload-Offset"] == "7"
+    first, second = begun_twice(person, canvas_id, 7, content)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert first.headers["Upload-Offset"] == second.headers["Upload-Offset"] == str(len(content))
     assert len(person.canvas(canvas_id)["items"]) == 1
+
+
+@pytest.mark.parametrize("more", [b"te", b"tent"])
+def test_a_creation_that_comes_again_late_takes_nothing_back(person: Person, stack: Any, more: bytes) -> None:
+    begun = begun_twice(person, person.new_canvas(), 7, b"con")
+    upload = next(begun).headers["Location"]
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "3", **BODY}
+    person.call("PATCH", upload, 204, headers=headers, content=more)
+    again = next(begun)
+    assert (again.headers["Location"], again.headers["Upload-Offset"]) == (upload, str(3 + len(more)))
+    if len(more) == 4:
+        assert_uploaded(person, stack, upload, b"content")
+
+
+@pytest.mark.parametrize(
+    ("said", "sent", "status"),
+    [({}, b"too much", 413), ({"Upload-Checksum": "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="}, b"content", 460)],
+)
+def test_of_a_creation_that_is_refused_with_its_content_nothing_is_left(
+    person: Person, said: dict[str, str], sent: bytes, status: int
+) -> None:
+    canvas_id = person.new_canvas()
+    headers = {**creation(canvas_id, 7), **BODY, **said}
+    problem_of(person.call("POST", "/api/uploads", headers=headers, content=sent), status)
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
