@@ -67,6 +67,8 @@ def postgres(settings: Settings) -> Component:
             "shared_buffers": "64MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # Not the values of a row that violates a constraint, names of people among them.
+            "log_error_verbosity": "terse",
         },
         # SIGINT: a fast shutdown, which doesn't wait for clients (postgres(1)).
         stop_signal=signal.SIGINT,

@@ -70,6 +70,16 @@ def test_a_name_that_can_not_be_taken_is_422_and_named(web: str, field: str, bad
         assert fields_of(http.post("/api/organizations", json={**good, field: bad})) == [field]
 
 
+def test_a_username_that_is_taken_is_409_and_is_not_in_the_database_s_log(web: str, stack: Any) -> None:
+    name = f"user-{uuid4()}"
+    body = {"name": "Acme", "username": name, "password": PASSWORD}
+    with anybody(web) as http:
+        assert http.post("/api/organizations", json=body).status_code == 201
+        again = http.post("/api/organizations", json=body)
+    assert again.status_code == 409, again.text
+    assert name not in (stack.home / "logs" / "postgres.log").read_text()
+
+
 @pytest.mark.parametrize("bad", ["", "short", "x" * 5000, 7])
 def test_a_password_that_can_not_be_taken_is_422_and_named(web: str, bad: Any) -> None:
     body = {"name": "Acme", "username": f"user-{uuid4()}", "password": bad}

@@ -1,5 +1,6 @@
 """What may happen to a file descriptor."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,8 @@ from canvas_demo.kernel.values import checked_name
 NAME_LIMIT = 255
 TYPE_LIMIT = 127
 ATTRIBUTES_LIMIT, KEY_LIMIT, VALUE_LIMIT = 32, 100, 1000
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(; charset=[\w.:+-]+)?", re.ASCII)
+"""Without parameters that say what people write, such as a name: it is not sealed."""
 DEFAULT_TYPE = "application/octet-stream"
 
 
@@ -91,13 +94,8 @@ def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorCh
 
 def _created(command: CreateFile) -> File:
     media_type = command.media_type or DEFAULT_TYPE
-    if (
-        len(media_type) > TYPE_LIMIT
-        or "/" not in media_type
-        or not media_type.isascii()
-        or not media_type.isprintable()
-    ):
-        raise Invalid("media_type", "must be a media type such as image/png")
+    if len(media_type) > TYPE_LIMIT or not MEDIA_TYPE.fullmatch(media_type):
+        raise Invalid("media_type", "must be a media type such as image/png, or text/plain; charset=utf-8")
     if len(command.attributes) > ATTRIBUTES_LIMIT:
         raise Invalid("attributes", f"must be at most {ATTRIBUTES_LIMIT}")
     for key, value in command.attributes.items():
