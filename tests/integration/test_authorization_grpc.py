@@ -20,12 +20,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from canvas_demo.contracts.kernel.v1 import options_pb2
 from canvas_demo.kernel.settings import MODULES
 from canvas_demo.kernel.tokens import NOT_VALID, ServiceCredentials
-from tests.integration.api import PASSWORD, Person, newcomer
+from tests.integration.api import PASSWORD, Person, newcomer, until
 from tests.integration.people import a_name
 from tests.integration.things import Things, forged, grown_up, mentions
 
 OK, NOT_FOUND, INVALID = StatusCode.OK, StatusCode.NOT_FOUND, StatusCode.INVALID_ARGUMENT
-UNAUTHENTICATED = StatusCode.UNAUTHENTICATED
+UNAUTHENTICATED, REJECTED, GONE = StatusCode.UNAUTHENTICATED, StatusCode.OUT_OF_RANGE, StatusCode.DATA_LOSS
 
 PUBLIC = {"Identity/Login", "Identity/RegisterOrganization", "Identity/GetJwks"}
 SERVICE = {
@@ -43,20 +43,26 @@ SERVICE = {
 class Recipe:
     """A request that is valid for whoever owns the things, and what others hear.
 
-    ``foreign``: what someone hears who names things of another organisation, or such as are not there.
+    ``foreign``: what someone hears who names things of another organisation, or such as are not there;
+    ``deleted``: what their owner hears once the canvas is archived and the files are deleted.
     """
 
     request: Callable[[Things], dict[str, Any] | list[dict[str, Any]]]
     foreign: StatusCode = NOT_FOUND
     own: StatusCode = OK
+    deleted: StatusCode = NOT_FOUND
 
 
-def on_canvas(**more: Any) -> Recipe:
-    return Recipe(lambda of: {"canvas_id": of.canvas_id, **more})
+def on_canvas(deleted: StatusCode = REJECTED, **more: Any) -> Recipe:
+    return Recipe(lambda of: {"canvas_id": of.canvas_id, **more}, deleted=deleted)
 
 
 def on_item(**more: Any) -> Recipe:
-    return Recipe(lambda of: {"canvas_id": of.canvas_id, "item_id": of.item_id, **more})
+    return Recipe(lambda of: {"canvas_id": of.canvas_id, "item_id": of.item_id, **more}, deleted=REJECTED)
+
+
+def on_subject() -> Recipe:
+    return Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}, deleted=OK)
 
 
 RECIPES = {
@@ -73,23 +79,27 @@ RECIPES = {
     "Keys/GetDataKey": Recipe(lambda of: {"organization_id": of.organization_id}),
     "Keys/ListKeys": Recipe(lambda _: {}, foreign=OK),
     "Keys/RotateKey": Recipe(lambda _: {}, foreign=OK),
-    "Keys/DestroyKey": Recipe(lambda of: {"organization_id": of.organization_id}, foreign=INVALID),
+    "Keys/DestroyKey": Recipe(lambda of: {"organization_id": of.organization_id}, foreign=INVALID, deleted=OK),
     "Canvases/CreateCanvas": Recipe(lambda _: {"name": "Plan"}, foreign=OK),
     "Canvases/ListCanvases": Recipe(lambda _: {}, foreign=OK),
-    "Canvases/GetCanvas": on_canvas(),
+    "Canvases/GetCanvas": on_canvas(OK),
     "Canvases/RenameCanvas": on_canvas(name="Garden"),
-    "Canvases/ArchiveCanvas": on_canvas(),
-    "Canvases/RestoreCanvas": on_canvas(),
+    "Canvases/ArchiveCanvas": on_canvas(OK),
+    "Canvases/RestoreCanvas": on_canvas(OK),
     "Canvases/PlaceItem": on_canvas(text="A note", x=1.0, y=2.0),
     "Canvases/MoveItem": on_item(x=3.0, y=4.0),
     "Canvases/ResizeItem": on_item(width=10.0, height=10.0),
     "Canvases/ReorderItem": on_item(layer=7),
-    "Canvases/EditNote": Recipe(lambda of: {"canvas_id": of.canvas_id, "item_id": of.note_id, "text": "Another"}),
+    "Canvases/EditNote": Recipe(
+        lambda of: {"canvas_id": of.canvas_id, "item_id": of.note_id, "text": "Another"}, deleted=REJECTED
+    ),
     "Canvases/RemoveItem": on_item(),
-    "Subjects/CheckSubject": Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}),
+    "Subjects/CheckSubject": on_subject(),
     "Files/CreateFile": Recipe(lambda _: {"name": "plan.txt"}, foreign=OK),
-    "Files/AppendContent": Recipe(lambda of: [{"append": {"file_id": of.pending_id}}, {"chunk": "YQ=="}, {"size": 1}]),
-    "Files/GetUpload": Recipe(lambda of: {"file_id": of.pending_id}),
+    "Files/AppendContent": Recipe(
+        lambda of: [{"append": {"file_id": of.pending_id}}, {"chunk": "YQ=="}, {"size": 1}], deleted=GONE
+    ),
+    "Files/GetUpload": Recipe(lambda of: {"file_id": of.pending_id}, deleted=GONE),
     "Files/GetFile": Recipe(lambda of: {"file_id": of.file_id}),
     "Files/ReadContent": Recipe(lambda of: {"file_id": of.file_id}),
     "Files/DeleteFile": Recipe(lambda of: {"file_id": of.file_id}),
@@ -98,8 +108,8 @@ RECIPES = {
     "WebSockets/GetConnection": Recipe(lambda of: {"connection_id": of.connection_id}, own=NOT_FOUND),
     "WebSockets/GetLocalConnection": Recipe(lambda of: {"connection_id": of.connection_id}, own=NOT_FOUND),
     "WebSockets/ListConnections": Recipe(lambda _: {}, foreign=OK),
-    "Notifications/ListSubscriptions": Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}),
-    "Notifications/ListPresence": Recipe(lambda of: {"subject": f"canvas/{of.canvas_id}"}),
+    "Notifications/ListSubscriptions": on_subject(),
+    "Notifications/ListPresence": on_subject(),
 }
 
 
@@ -256,6 +266,18 @@ async def test_what_there_is_not_is_not_found(stack: Any, methods: list[Method])
     naming = [method for method in methods if method.name not in SERVICE and method.recipe.foreign is not OK]
     seen = {str(method): (await method.call(Things(), bearer(ada.token)))[0] for method in naming}
     assert seen == {str(method): method.recipe.foreign for method in naming}
+
+
+async def test_what_was_deleted_is_not_there_or_takes_no_changes(stack: Any, methods: list[Method]) -> None:
+    ada, things = await equipped(stack.env["WEB_URL"], methods)
+    for file_id in (things.file_id, things.pending_id):
+        ada.call("DELETE", f"/api/files/{file_id}", 204)
+    await asyncio.to_thread(until, lambda: len(ada.canvas(things.canvas_id)["items"]), lambda count: count == 1)
+    ada.call("DELETE", f"/api/canvases/{things.canvas_id}", 204)
+    naming = [method for method in methods if method.name not in SERVICE and method.recipe.foreign is not OK]
+    naming.sort(key=lambda method: method.name in {"Canvases/RestoreCanvas", "Keys/DestroyKey"})  # last: they undo it
+    seen = {str(method): (await method.call(things, bearer(ada.token)))[0] for method in naming}
+    assert seen == {str(method): method.recipe.deleted for method in naming}
 
 
 async def test_each_recipe_is_a_request_that_its_owner_may_make(stack: Any, methods: list[Method]) -> None:

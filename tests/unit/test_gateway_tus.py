@@ -251,6 +251,15 @@ async def test_methods_that_a_client_can_not_send_go_in_a_header(gateway: Gatewa
     problem_of(await call(gateway, "POST", path), 405)
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
+async def test_a_method_in_a_header_asks_who_calls_and_whose_it_is(gateway: Gateway, method: str) -> None:
+    path = await started(gateway)
+    headers = {**RESUMABLE, "Content-Type": BODY_TYPE, "Upload-Offset": "0", "X-HTTP-Method-Override": method}
+    problem_of(await gateway.http.post(path, headers=headers, content=CONTENT), 401)
+    problem_of(await gateway.call("POST", path, user="mallory", headers=headers, content=CONTENT), 404)
+    assert the_file(gateway.modules).status == "PENDING"
+
+
 async def test_a_module_that_takes_no_more_says_why_however_much_comes(gateway: Gateway) -> None:
     gateway.modules.files.limit = 3_000_000
     path = await started(gateway, 3_000_000)
