@@ -35,7 +35,7 @@ LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "stri
     "",
     status_code=201,
     summary="Create a canvas",
-    responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 422)},
+    responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 410, 422)},
 )
 async def create_canvas(
     caller: Caller, key: IdempotencyKey, new: CanvasName, modules: Modules, response: Response
@@ -90,7 +90,7 @@ async def get_canvas(
 @router.patch(
     "/{canvas_id}",
     summary="Rename a canvas",
-    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 410, 412, 422)},
 )
 async def rename_canvas(
     caller: Caller,

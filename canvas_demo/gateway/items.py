@@ -85,7 +85,7 @@ CHANGES: dict[tuple[str, ...], tuple[str, Any]] = {
     "",
     status_code=201,
     summary="Place a file or a note",
-    responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 404, 409, 412, 422)},
+    responses={201: {"headers": {**LOCATION, **ETAG}}, **documented(401, 404, 409, 410, 412, 422)},
 )
 async def place_item(
     caller: Caller,
@@ -110,7 +110,7 @@ async def place_item(
 @router.patch(
     "/{item_id}",
     summary="Move, resize or reorder an item, or edit a note",
-    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 412, 422)},
+    responses={200: {"headers": ETAG}, **documented(401, 404, 409, 410, 412, 422)},
 )
 async def change_item(
     caller: Caller,

@@ -20,7 +20,7 @@ async def register_organization(new: NewOrganization, key: IdempotencyKey, modul
     return Registration(organization=organization_of(answer.organization), user=user_of(answer.user))
 
 
-@router.post("/users", status_code=201, summary="Add a user", responses=documented(401, 409, 422))
+@router.post("/users", status_code=201, summary="Add a user", responses=documented(401, 409, 410, 422))
 async def add_user(caller: Caller, key: IdempotencyKey, new: Credentials, modules: Modules) -> User:
     """A user more in the caller's own organisation. 409 when the username is taken."""
     request = pb.AddUserRequest(username=new.username, password=new.password)

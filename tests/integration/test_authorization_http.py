@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from canvas_demo.kernel.tokens import NOT_VALID
-from tests.integration.api import PASSWORD, Person, anybody, newcomer
+from tests.integration.api import PASSWORD, Person, anybody, newcomer, until
 from tests.integration.things import Things, forged, grown_up, mentions
 from tests.integration.uploading import creation
 
@@ -206,6 +206,20 @@ def test_what_was_deleted_is_not_there_or_takes_no_changes(web: str, operations:
     naming.sort(key=lambda operation: operation.id == "restore_canvas")  # last: then nothing is archived any more
     seen = {operation.id: operation.send(ada.http, things).status_code for operation in naming}
     assert seen == {operation.id: operation.recipe.deleted for operation in naming}
+
+
+def test_of_an_organisation_without_keys_each_operation_answers_as_it_documents(
+    web: str, operations: list[Operation]
+) -> None:
+    ada, things = grown_up(web)
+    ada.call("DELETE", "/api/organization/keys", 204, params={"confirm": things.organization_id})
+    until(lambda: ada.canvas(things.canvas_id)["name"], lambda name: name.startswith("destroyed-"))
+    ending = {"destroy_keys", "logout", "archive_canvas", "delete_file", "end_upload", "remove_item"}
+    for operation in sorted(operations, key=lambda operation: operation.id in ending):
+        answer = operation.send(ada.http, things)
+        assert str(answer.status_code) in operation.told["responses"], (
+            f"{operation.id}: {answer.status_code} {answer.text}"
+        )
 
 
 def test_each_recipe_is_a_request_that_its_owner_may_make(web: str, operations: list[Operation]) -> None:
