@@ -17,7 +17,7 @@ from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.contracts.files.v1 import files_pb2_grpc as pb_grpc
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
 from canvas_demo.kernel.database import open_pool
-from canvas_demo.kernel.errors import DomainError, Gone, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.errors import DomainError, Gone, Rejected, StorageFull, TooLarge, Unavailable
 from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.rpc import Channels, ask, error_of
 from canvas_demo.modules.files.contents import PART
@@ -244,6 +244,32 @@ async def test_an_upload_that_nobody_finishes_is_given_up_with_an_event_and_its_
             "SELECT bytes FROM files.usage WHERE organization_id = %s", [files.person.organization_id]
         ).fetchone()
     assert row == (5,)
+
+
+async def test_bytes_that_can_not_be_removed_now_keep_no_others_waiting_and_go_later(
+    files: Files, stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = sorted([(await files.begin(10)).id, (await files.begin(10)).id])
+    for each in (stuck, other):
+        await files.append(each, b"12345")
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        database.execute("UPDATE files.upload SET expires_at = now() WHERE file_id = ANY (%s)", [[stuck, other]])
+    storage = open_storage(stack.settings)
+    delete_all = storage.delete_all
+
+    async def refuse(folder: str) -> None:
+        if folder.endswith(stuck):
+            raise Unavailable("The disk is away.")
+        await delete_all(folder)
+
+    async with open_pool(stack.settings, "files") as pool:
+        sweeper = Sweeper(pool, storage)
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "delete_all", refuse)
+            await sweeper.sweep()
+        assert files.objects(other) == []
+        await sweeper.sweep()
+    assert files.objects(stuck) == []
 
 
 async def test_of_a_content_that_begins_anew_only_the_new_beginning_is_stored(files: Files) -> None:

@@ -12,7 +12,7 @@ from canvas_demo.contracts.files.v1 import files_pb2_grpc as pb_grpc
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Rejected, Unavailable
+from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Rejected
 from canvas_demo.kernel.idempotency import current_idempotency_key
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.rpc import Service
@@ -101,10 +101,7 @@ class FilesService(pb_grpc.FilesServicer):
             return _message(await store.show(connection, shown.file.file_id) or shown)
 
         deleted = await self._requests.once(request, pb.File, delete)
-        try:
-            await self._sweeper.remove(deleted.id, f"{deleted.organization_id}/{deleted.id}")
-        except Unavailable as error:
-            log.warning("bytes of a deleted file are removed later", file_id=deleted.id, error=error.detail)
+        await self._sweeper.remove(deleted.id, f"{deleted.organization_id}/{deleted.id}")
         return deleted
 
     async def _content(self, file: File, offset: int, length: int) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ import structlog
 
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection, Pool
-from canvas_demo.kernel.errors import DomainError, Gone
+from canvas_demo.kernel.errors import Gone, Unavailable
 from canvas_demo.kernel.trace import Trace, set_trace
 from canvas_demo.modules.files import store
 from canvas_demo.modules.files.domain import DeleteFile, ExpireFile
@@ -41,8 +41,12 @@ class Sweeper:
             await self.remove(file_id, folder)
 
     async def remove(self, file_id: str, folder: str) -> None:
-        """Remove the bytes of a file that has ended. Raises `Unavailable`; `sweep` then does it later."""
-        await self._storage.delete_all(folder)
+        """Remove the bytes of a file that has ended; where the storage does not answer, the next `sweep` does it."""
+        try:
+            await self._storage.delete_all(folder)
+        except Unavailable as error:
+            log.warning("bytes of an ended file are removed later", file_id=file_id, error=error.detail)
+            return
         async with self._pool.connection() as connection:
             await store.drop_removal(connection, file_id)
 
@@ -57,8 +61,6 @@ class Sweeper:
                 if expiry:
                     due = (expiry - datetime.now(UTC)).total_seconds()
                     pause = min(pause, max(due, SHORTEST_PAUSE))
-            except DomainError as error:
-                log.warning("what is over is not all removed; it is tried again", error=error.detail)
             except Exception:
                 log.exception("sweep failed; it is tried again")
             await asyncio.sleep(pause)
