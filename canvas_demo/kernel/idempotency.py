@@ -88,12 +88,13 @@ class Requests:
             await connection.execute(QUERIES["keep_answer"], kept)
             return done
 
-    async def forget(self) -> None:
-        """Do as if the request at hand had never come: what it led to was undone."""
-        caller = caller_or_none()
+    async def forget(self, request: Message, answer: Message) -> None:
+        """Do as if the request at hand had never come, if it was answered so: what it led to was undone."""
+        claim = self._claim(request, current_idempotency_key() or "")
         async with self._pool.connection() as connection:
-            values = [caller.user_id if caller else "", current_idempotency_key()]
-            await connection.execute(QUERIES["forget_request"], values)
+            found = await (await connection.execute(QUERIES["hold_answer"], claim)).fetchone()
+            if found and type(answer).FromString(self._sealer.open(found["answer"], _context(claim))) == answer:
+                await connection.execute(QUERIES["forget_request"], claim)
 
     def _claim(self, request: Message, key: str) -> dict[str, object]:
         asked = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)

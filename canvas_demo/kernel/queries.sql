@@ -66,8 +66,11 @@ UPDATE request SET answer = %(answer)s, organization_id = %(organization_id)s WH
 -- name: find_answer
 SELECT fingerprint, answer FROM request WHERE scope = %(scope)s AND key = %(key)s
 
+-- name: hold_answer
+SELECT answer FROM request WHERE scope = %(scope)s AND key = %(key)s FOR UPDATE
+
 -- name: forget_request
-DELETE FROM request WHERE scope = %s AND key = %s
+DELETE FROM request WHERE scope = %(scope)s AND key = %(key)s
 
 -- name: hold_organization
 -- Until the transaction ends, nobody begins to forget the organisation; who has begun is waited for.

@@ -8,6 +8,9 @@ import httpx
 import psycopg
 import pytest
 
+from canvas_demo.contracts.files.v1.files_pb2 import CreateFileRequest, File
+from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.idempotency import Requests, set_idempotency_key
 from tests.integration.api import PASSWORD, Person, anybody, fields_of, newcomer, problem_of
 
 
@@ -104,3 +107,23 @@ def test_answers_are_kept_sealed_and_not_for_ever(person: Person, stack: Any) ->
         assert database.execute(ANSWER, [headers["Idempotency-Key"]]).fetchone() is None
     again = person.call("POST", "/api/canvases", 201, json={"name": "Secret plan"}, headers=headers)
     assert again.json()["id"] != first.json()["id"]
+
+
+async def test_an_answer_that_was_undone_is_forgotten_and_no_later_one(stack: Any) -> None:
+    """Of two that repeat a request whose file was given up, the second must not forget what the first has made."""
+    asked, made = CreateFileRequest(name="plan.txt"), iter(["first", "second", "third"])
+
+    async def make(_: Any) -> File:
+        return File(id=next(made), attributes={"a": "1", "b": "2"})
+
+    set_idempotency_key(str(uuid4()))
+    try:
+        async with open_pool(stack.settings, "files") as pool:
+            requests = Requests(pool, stack.settings)
+            first = await requests.once(asked, File, make)
+            await requests.forget(asked, first)
+            assert (await requests.once(asked, File, make)).id == "second"
+            await requests.forget(asked, first)
+            assert (await requests.once(asked, File, make)).id == "second"
+    finally:
+        set_idempotency_key(None)

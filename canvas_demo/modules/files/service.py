@@ -56,7 +56,7 @@ class FilesService(pb_grpc.FilesServicer):
         created = await self._requests.once(request, pb.File, create)
         if current_idempotency_key() and await self._was_given_up(created.id):
             # The request that is repeated here broke off, and what it had begun was undone.
-            await self._requests.forget()
+            await self._requests.forget(request, created)
             created = await self._requests.once(request, pb.File, create)
         if created.status == "PENDING" and request.HasField("size") and request.size == 0:
             await self._append(pb.Append(file_id=created.id, anew=True), Incoming(_nothing()))
