@@ -19,6 +19,7 @@ from canvas_demo.contracts.websockets.v1 import websockets_pb2 as pb
 from canvas_demo.kernel.database import Pool, open_pool
 from canvas_demo.kernel.errors import NotFound, Unavailable
 from canvas_demo.kernel.rpc import ask
+from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import Caller
 from canvas_demo.modules.websockets import host as host_module
 from canvas_demo.modules.websockets.host import Host
@@ -205,6 +206,45 @@ async def test_a_host_that_starts_again_publishes_what_its_last_life_left(pool: 
             assert (await asyncio.wait_for(live.ended, 10)).code in {1011, 1012}
             await first.disconnect(live, "closed by the client")
             assert len(events(live.connection_id)) == 2
+
+
+async def test_a_host_of_the_same_name_elsewhere_is_refused_and_the_first_goes_on(
+    pool: Pool, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=2))
+    monkeypatch.setattr(host_module, "RENEW", 0.2)
+    name = a_name()
+    first, second = Host(name, "127.0.0.1:1", pool), Host(name, "127.0.0.1:2", pool)
+    async with first.running():
+        live = await first.connect(caller())
+        with pytest.raises(SettingError, match=f"{name}.*CANVAS_DEMO_WEBSOCKET_HOST_NAME"):
+            await second.running().__aenter__()
+        assert first.find((await first.connect(caller())).connection_id)
+        assert events(live.connection_id) == ["CONNECTED"]
+
+
+async def test_a_host_that_starts_again_elsewhere_waits_for_its_last_lease(
+    pool: Pool, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = a_name()
+    dead, second = Host(name, "127.0.0.1:1", pool), Host(name, "127.0.0.1:2", pool)
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(host_module, "RENEW", 600)
+    async with dead.running():
+        live = await dead.connect(caller())
+        async with second.running():
+            assert second.find((await second.connect(caller())).connection_id)
+            assert events(live.connection_id)[1] in {"DISCONNECTED host restarted", "DISCONNECTED host died"}
+
+
+async def test_a_second_process_at_the_address_of_a_host_leaves_it_alone(stack: Any, events: Events) -> None:
+    name = a_name()
+    async with hosts(stack, name) as (host,), opened(host.url, person()) as socket:
+        with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match=host.grpc_address), flatten_subgroups=True):
+            await hosts(stack, name, grpc_listen={"websockets": host.grpc_address}).__aenter__()
+        await send(host, socket)
+        assert await socket.text() == "hello"
+        assert events(socket.id) == ["CONNECTED"]
 
 
 async def test_the_connections_of_a_dead_host_are_published_as_gone_and_it_can_write_no_more(

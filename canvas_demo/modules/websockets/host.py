@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 from canvas_demo.kernel.aggregate import Loaded, advance
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.errors import DomainError, Unavailable
+from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import Caller
 from canvas_demo.kernel.trace import Trace, current_trace, new_id, set_trace
 from canvas_demo.modules.websockets.domain import CONNECTED, Allowance, Connect, Conversation, Disconnect, Receive
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=10)
 RENEW = 3.0
 """Seconds between two renewals of the lease; also how soon the dead are noticed."""
+ASK_AGAIN = 0.5
+"""Seconds between two attempts at a name that another host has."""
 
 
 class Host:
@@ -123,8 +126,8 @@ class Host:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the lease while the block runs."""
-        await self._take(by_force=True)
+        """Hold the lease while the block runs. Raises `SettingError` where another host has the name."""
+        await self._begin()
         async with self._journal.running(), asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(self._keep())
             try:
@@ -132,6 +135,16 @@ class Host:
             finally:
                 keeping.cancel()
         await self._leave()
+
+    async def _begin(self) -> None:
+        """Take the name: from an earlier life at this address at once, from one elsewhere when its lease is over."""
+        end = time.monotonic() + LEASE.total_seconds() + RENEW
+        while not await self._take(by_force=True):
+            if time.monotonic() > end:
+                message = f"Another process is the websocket host {self.name}: give this one another name"
+                raise SettingError(f"{message}, CANVAS_DEMO_WEBSOCKET_HOST_NAME.")
+            log.warning("the host's name is taken", host=self.name)
+            await asyncio.sleep(ASK_AGAIN)
 
     async def _keep(self) -> None:
         while True:
@@ -166,17 +179,21 @@ class Host:
             "lease": LEASE,
         }
 
-    async def _take(self, *, by_force: bool) -> None:
-        """Begin a life as the host of this name; what an earlier one left is published as disconnected."""
+    async def _take(self, *, by_force: bool) -> bool:
+        """Begin a life as the host of this name, unless another has it; whether it began.
+
+        What an earlier one left is published as disconnected.
+        """
         epoch: UUID = uuid4()
         lease = {**self._lease, "epoch": epoch, "by_force": by_force}
         async with self._pool.connection() as connection:
             if await (await connection.execute(QUERIES["take_host"], lease)).fetchone() is None:
-                return
+                return False
             left = await end_connections_of_host(connection, self.name, "host restarted", datetime.now(UTC))
         self._journal.epoch = epoch
         self._renewed_at = time.monotonic()
         log.info("websocket host", host=self.name, grpc_address=self.grpc_address, left_over=left)
+        return True
 
     def _lose(self) -> None:
         log.warning("lease lost", host=self.name, connections=len(self))
