@@ -24,6 +24,7 @@ from canvas_demo.kernel.tokens import Caller
 from canvas_demo.modules.websockets import host as host_module
 from canvas_demo.modules.websockets.host import Host
 from canvas_demo.modules.websockets.live import Live
+from tests.integration.database_away import wired
 from tests.integration.websocket_clients import DEADLINE, Socket, opened, until
 from tests.integration.websocket_hosts import RunningHost, hosts, person
 
@@ -289,3 +290,23 @@ async def test_a_host_that_was_taken_for_dead_closes_its_sockets_and_begins_anew
         await until(lambda: database.execute(leases, [paused.name]).fetchall(), lambda rows: len(rows) == 1)
         assert paused.find((await connected_again(paused)).connection_id)
         assert events(live.connection_id) == ["CONNECTED", "DISCONNECTED host restarted"]
+
+
+@pytest.mark.parametrize("away", ["silence", "cut"])
+async def test_a_host_that_can_not_renew_its_lease_closes_its_sockets_when_it_is_over_and_begins_anew(
+    stack: Any, events: Events, away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others take it for dead by then, and its subscribers are sent nothing more."""
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(host_module, "RENEW", 0.2)
+    async with wired(stack.settings) as (wire, settings), open_pool(settings, "websockets") as pool:
+        alone = Host(a_name(), "127.0.0.1:1", pool)
+        async with alone.running():
+            live = await alone.connect(caller())
+            getattr(wire, away)()
+            assert (await asyncio.wait_for(live.ended, DEADLINE)).code == 1012
+            with pytest.raises(Unavailable):
+                await alone.connect(caller())
+            wire.mend()
+            assert alone.find((await connected_again(alone)).connection_id)
+            assert events(live.connection_id)[1] in {"DISCONNECTED host restarted", "DISCONNECTED host died"}
