@@ -16,13 +16,15 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from canvas_demo.contracts.websockets.v1 import websockets_pb2 as pb
-from canvas_demo.kernel.database import Pool, open_pool
-from canvas_demo.kernel.errors import NotFound, Unavailable
+from canvas_demo.kernel.database import Connection, Pool, open_pool
+from canvas_demo.kernel.errors import NotFound, TimedOut, Unavailable
 from canvas_demo.kernel.rpc import ask
 from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import Caller
+from canvas_demo.kernel.trace import Trace
 from canvas_demo.modules.websockets import host as host_module
 from canvas_demo.modules.websockets.host import Host
+from canvas_demo.modules.websockets.journal import Journal
 from canvas_demo.modules.websockets.live import Live
 from tests.integration.database_away import wired
 from tests.integration.websocket_clients import DEADLINE, Socket, opened, until
@@ -184,6 +186,50 @@ async def test_what_a_silent_host_misses_ends_the_connection_instead_of_leaving_
         assert await closing(there) == (1013, "a message could not be delivered")
         await send(two[1], unconcerned)
         assert await unconcerned.text() == "hello"
+
+
+# --- the journal -------------------------------------------------------------------------------------------
+
+
+class Written:
+    """What a journal wrote, and what it tried to; an organisation that is ``away`` has its key out of reach."""
+
+    def __init__(self, journal: Journal, away: str = "", error: Exception | None = None) -> None:
+        self._journal, self._away, self._error = journal, away, error
+        self.tried: list[str] = []
+
+    async def submit(self, organization_id: str) -> asyncio.Future[None]:
+        async def write(_: Connection) -> None:
+            self.tried.append(organization_id)
+            if self._error and organization_id == self._away:
+                raise self._error
+
+        return await self._journal.submit(write, organization_id, Trace.start())
+
+
+@pytest.mark.parametrize("error", [Unavailable("no answer"), TimedOut("no answer in time")])
+async def test_a_key_that_is_out_of_reach_costs_others_nothing_and_is_waited_for_once(
+    pool: Pool, error: Exception
+) -> None:
+    host = Host(a_name(), "127.0.0.1:1", pool)
+    async with host.running():
+        written = Written(host._journal, "b", error)
+        done = [await written.submit(organization_id) for organization_id in "abcbb"]
+        results = await asyncio.gather(*done, return_exceptions=True)
+    assert results == [None, error, None, error, error]
+    assert written.tried == [*"ab", *"abc"]
+
+
+async def test_who_lost_the_lease_writes_nothing_of_a_batch(pool: Pool) -> None:
+    host = Host(a_name(), "127.0.0.1:1", pool)
+    async with host.running():
+        async with pool.connection() as connection:
+            await connection.execute("DELETE FROM host WHERE name = %s", [host.name])
+        written = Written(host._journal)
+        done = [await written.submit(organization_id) for organization_id in "ab"]
+        results = await asyncio.gather(*done, return_exceptions=True)
+    assert [type(each) for each in results] == [Unavailable] * 2
+    assert written.tried == []
 
 
 # --- leases ------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Host:
             await advance(connection, CONNECTION, *of, Loaded(None, 0), command, live.connected_at)
 
         try:
-            await (await self._journal.submit(write, current_trace()))
+            await (await self._journal.submit(write, caller.organization_id, current_trace()))
         except BaseException:
             del self._live[live.connection_id]
             raise
@@ -105,7 +105,7 @@ class Host:
                 live.end(Ending(INTERNAL_ERROR, "a message could not be stored"))
 
         live.messages += 1
-        (await self._journal.submit(write, Trace.start())).add_done_callback(stored)
+        (await self._journal.submit(write, caller.organization_id, Trace.start())).add_done_callback(stored)
 
     async def disconnect(self, live: Live, reason: str) -> None:
         """Publish the end of a connection; one that can't be stored now is published by the next settlement."""
@@ -117,7 +117,7 @@ class Host:
             await advance(connection, CONNECTION, *of, Loaded(state, 1), Disconnect(reason), datetime.now(UTC))
 
         try:
-            await (await self._journal.submit(write, current_trace()))
+            await (await self._journal.submit(write, caller.organization_id, current_trace()))
         except DomainError as error:
             log.warning("disconnect not stored", connection_id=live.connection_id, error=error.detail)
         finally:
