@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from canvas_demo.chaos.evidence import Evidence, Row
+from canvas_demo.chaos.evidence import REACT_TO, Evidence, Row
 from canvas_demo.chaos.subscriber import View
+from canvas_demo.modules.notifications.store import KEEP
 
 
 @dataclass
@@ -55,11 +56,12 @@ def order_kept(evidence: Evidence) -> Verdict:
 
 def effects_once(evidence: Evidence) -> Verdict:
     """Each event had each effect once: a place in the feed, a change of its item, an organisation's first key."""
-    events = [row for row in evidence.rows if row.subject.startswith(("canvas/", "file/"))]
+    events = [row for row in evidence.rows if row.subject.startswith(REACT_TO["notifications"])]
     wrong = [
-        f"{row.type} {row.event_id} was handled {evidence.handled.get(row.event_id, 0)} times by notifications"
-        for row in events
-        if evidence.handled.get(row.event_id, 0) != 1
+        f"{row.type} {row.event_id} was handled {times} times by {module}"
+        for module, subjects in REACT_TO.items()
+        for row in evidence.rows
+        if row.subject.startswith(subjects) and (times := evidence.handled[module].get(row.event_id, 0)) != 1
     ]
     of_subject = Counter(row.subject for row in events)
     wrong += [
@@ -74,18 +76,29 @@ def effects_once(evidence: Evidence) -> Verdict:
 
 
 def _item_changes(rows: Sequence[Row]) -> list[str]:
-    """Canvases changes an item once for each state of its file that comes after the placing."""
+    """Canvases changes an item once for each state that its file comes to after the placing; the last takes it off."""
     states: dict[str, list[str]] = defaultdict(list)
-    changes: Counter[tuple[str, str]] = Counter()
+    placed: dict[str, tuple[str, str]] = {}
+    changed: Counter[tuple[str, str]] = Counter()
     for row in rows:
+        item = str(row.payload.get("item_id"))
         if row.type == "FileDescriptorChanged":
-            states[row.subject.partition("/")[2]].append(str(row.payload.get("status")))
-        if row.type == "ItemFileChanged":
-            changes[str(row.payload.get("file_id", row.payload.get("fileId"))), str(row.payload.get("status"))] += 1
+            states[row.subject.partition("/")[2]].append(str(row.payload["status"]))
+        elif row.type == "ItemPlaced" and row.payload.get("file_id"):
+            placed[item] = (row.payload["file_id"], row.payload["file"]["status"])
+        elif row.type == "ItemFileChanged":
+            changed[item, row.payload["file"]["status"]] += 1
+        elif row.type == "ItemRemoved":
+            changed[item, "DELETED"] += 1
+    due = {
+        (item, status)
+        for item, (file, at) in placed.items()
+        for status in states[file][states[file].index(at) + 1 if at in states[file] else 0 :]
+    }
     return [
-        f"file {file} {status}: its item changed {count} times"
-        for (file, status), count in changes.items()
-        if count != 1
+        f"item {item}, {status} of its file: it changed {changed[item, status]} times"
+        for item, status in sorted(due | changed.keys())
+        if changed[item, status] != ((item, status) in due)
     ]
 
 
@@ -106,7 +119,7 @@ def uploads_whole(evidence: Evidence) -> Verdict:
 
 
 def subscribers_told(evidence: Evidence) -> Verdict:
-    """Each subscriber saw each event once and in order, or was told that it missed some."""
+    """Each subscriber saw each event once and in order, or was told that it missed what the feed holds no longer."""
     wrong: list[str] = []
     gaps = seen = 0
     for name, views in evidence.views.items():
@@ -123,6 +136,9 @@ def _view_faults(view: View, newest: int) -> list[str]:
         return ["was never subscribed"]
     faults, at = [], view.first
     gaps = dict(view.told_gaps)
+    faults += [
+        f"was told of a gap from {had} to {to}, which the feed held" for had, to in gaps.items() if to <= had + KEEP
+    ]
     for frame in view.seen:
         while at in gaps and frame.cursor != at + 1:
             at = gaps.pop(at)

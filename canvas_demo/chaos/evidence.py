@@ -19,6 +19,12 @@ from canvas_demo.kernel.settings import MODULES, Settings
 
 SETTLES_WITHIN = 600.0
 """Seconds within which all that was committed has been published and handled."""
+REACT_TO = {"notifications": ("canvas/", "file/"), "canvases": ("file/",)}
+"""The modules whose reactions are judged → the subjects whose events they react to."""
+INBOXES: Mapping[str, LiteralString] = {
+    "notifications": "SELECT event_id::text FROM notifications.inbox WHERE event_id = ANY(%s::uuid[])",
+    "canvases": "SELECT event_id::text FROM canvases.inbox WHERE event_id = ANY(%s::uuid[])",
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ class Evidence:
     rows: list[Row]
     records: Mapping[str, Sequence[tuple[str, int]]]
     """Subject → (event id, version) in the order of its partition, with what came twice."""
-    handled: Mapping[str, int]
-    """Event id → rows in notifications' inbox."""
+    handled: Mapping[str, Mapping[str, int]]
+    """Module that reacts → event id → rows in its inbox."""
     fed: Mapping[str, int]
     """Event id → places in the feed."""
     cursors: Mapping[str, int]
@@ -122,16 +128,9 @@ def await_handled(settings: Settings, rows: Sequence[Row]) -> None:
 
 
 def _left(settings: Settings, rows: Sequence[Row]) -> int:
-    """How many events notifications and canvases have not yet taken in."""
-    handled: Mapping[LiteralString, list[str]] = {
-        "SELECT event_id::text FROM notifications.inbox WHERE event_id = ANY(%s::uuid[])": _of(rows, "canvas", "file"),
-        "SELECT event_id::text FROM canvases.inbox WHERE event_id = ANY(%s::uuid[])": _of(rows, "file"),
-    }
-    return sum(len(ids) - len(_count(settings, query, ids)) for query, ids in handled.items())
-
-
-def _of(rows: Sequence[Row], *kinds: str) -> list[str]:
-    return [row.event_id for row in rows if row.subject.partition("/")[0] in kinds]
+    """How many events those that react to them have not yet taken in."""
+    ids = {module: [row.event_id for row in rows if row.subject.startswith(of)] for module, of in REACT_TO.items()}
+    return sum(len(ids[module]) - len(_count(settings, query, ids[module])) for module, query in INBOXES.items())
 
 
 def read(
@@ -158,9 +157,7 @@ def read(
         uploads=uploads,
         rows=rows,
         records=records,
-        handled=_count(
-            settings, "SELECT event_id::text FROM notifications.inbox WHERE event_id = ANY(%s::uuid[])", ids
-        ),
+        handled={module: _count(settings, query, ids) for module, query in INBOXES.items()},
         fed=_count(settings, "SELECT event_id::text FROM notifications.feed WHERE event_id = ANY(%s::uuid[])", ids),
         cursors=cursors,
         data_keys=keys,

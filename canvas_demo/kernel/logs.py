@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 import structlog
+from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
 
-from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.kernel.settings import CDC_ROLE, MODULES, Settings
 from canvas_demo.kernel.trace import trace_or_none
 
 HIDDEN = "[hidden]"
@@ -19,6 +20,10 @@ SECRET_TEXTS = re.compile(
     r"|(?i:bearer)\s+[\w.~+/=-]{8,}"
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"  # user and password of a URL
 )
+SECRET_OPTIONS = re.compile(f"{SECRET_NAMES.pattern}|key$|signature", re.IGNORECASE)
+"""Of the options of a file storage: access keys have an id, which is none."""
+SHORTEST = 8
+"""Characters of a secret that is hidden wherever it stands: a shorter one would take parts of words along."""
 
 
 def configure_logs(settings: Settings, stream: TextIO = sys.stdout) -> None:
@@ -49,11 +54,25 @@ def configure_logs(settings: Settings, stream: TextIO = sys.stdout) -> None:
 
 
 def own_secrets(settings: Settings) -> set[str]:
-    """What must never stand in a log: the secrets of the settings, and the passwords derived from them."""
-    roles = (*MODULES, settings.postgres_admin, "canvas_demo_cdc")
-    derived = (settings.derived_secret(f"postgres/{role}") for role in roles)
-    given = (settings.secret.get_secret_value(), settings.master_key.get_secret_value())
-    return {text for text in (*derived, *given) if len(text) >= 16}
+    """What must never stand in a log: the secrets of the settings, and the passwords derived from them.
+
+    Not the secret that stands where none was set: everybody knows it, and much is named like it.
+    """
+    passwords = (settings.database_password(role) for role in (*MODULES, settings.postgres_admin, CDC_ROLE))
+    given = (settings.secret.get_secret_value(), settings.master_key.get_secret_value(), _key_in_file(settings))
+    options = (value for name, value in settings.files_options.items() if SECRET_OPTIONS.search(name))
+    known: SecretStr = Settings.model_fields["secret"].default
+    texts = {text for text in (*passwords, *given, *options) if len(text) >= SHORTEST}
+    return texts - {known.get_secret_value()}
+
+
+def _key_in_file(settings: Settings) -> str:
+    if settings.master_key_file is None:
+        return ""
+    try:
+        return settings.master_key_file.read_text().strip()
+    except (OSError, ValueError):  # it is the module keys that has to read it, and says why it can't
+        return ""
 
 
 class Redactor:

@@ -1,7 +1,7 @@
 """The one shape of a module: what `canvas_demo.modules.<name>.MODULE` says of itself."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,11 +29,15 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Running:
-    """What a module does while it runs; ``routes`` are ASGI routes for the process's web server."""
+    """What a module does while it runs; ``routes`` are ASGI routes for the process's web server.
+
+    ``while_it_answers`` is entered once its services answer: what a second process at its address must not begin.
+    """
 
     services: Sequence[Service]
     reactions: Reactions = field(default_factory=dict)
     routes: Sequence[Any] = ()
+    while_it_answers: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ async def run_module(module: Module, settings: Settings) -> AsyncIterator[Runnin
         running = await stack.enter_async_context(module.start(runtime))
         address = settings.grpc_listen_address(module.name)
         await stack.enter_async_context(serve_rpc(address, running.services, channels))
+        await stack.enter_async_context(running.while_it_answers())
         await stack.enter_async_context(refreshed(partial(_measure, module.name, pool)))
         if running.reactions:
             consumer = Consumer(settings, module.name, pool, running.reactions)

@@ -8,13 +8,14 @@ import hashlib
 import hmac
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CDC_ROLE = "canvas_demo_cdc"
 """The role that Debezium reads the replication stream and, where that has a gap, the outboxes with; no more."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
 MODULES = ("keys", "identity", "canvases", "files", "websockets", "notifications")
 
 
@@ -149,9 +150,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def origins(self) -> frozenset[str]:
-        """Origins that are our own (RFC 6454)."""
-        own = [f"http://{name}:{self.port_web}" for name in ("localhost", "127.0.0.1", self.host)]
-        return frozenset(self.web_origins or own)
+        """Origins that are our own, as browsers send them. Raises `SettingError` where one is none."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        own = [f"http://{name}:{self.port_web}" for name in ("localhost", "127.0.0.1", host)]
+        return frozenset(map(_origin, self.web_origins or own))
 
     def grpc_address(self, module: str) -> str:
         """The ``host:port`` at which ``module`` answers; of several instances all, with commas between."""
@@ -174,3 +176,18 @@ class Settings(BaseSettings):
         """The libpq URL of the database for ``role``."""
         password = quote(self.database_password(role), safe="")
         return f"postgresql://{role}:{password}@{self.postgres_host}:{self.port_postgres}/{self.postgres_database}"
+
+
+def _origin(url: str) -> str:
+    """The origin of a page as it is sent: lower case, and without a port that goes without saying (RFC 6454, 6.2)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in {"", "/"}:
+        message = f"CANVAS_DEMO_WEB_ORIGINS: {url!r} is no origin; write https://name or https://name:port."
+        raise SettingError(message)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    said = "" if port in {None, DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{host}{said}"

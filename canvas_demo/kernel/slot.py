@@ -8,7 +8,7 @@ snapshot and the first commit that it streams: its offsets then hold nothing to 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
+from canvas_demo.kernel.failures import passes
 from canvas_demo.kernel.metrics import SLOT_INTACT, SLOT_LAG, SLOT_LIMIT, SLOT_LOSSES, SLOT_RETAINED
 from canvas_demo.kernel.migrate import SLOT
 from canvas_demo.kernel.settings import CDC_ROLE, Settings
@@ -88,7 +89,9 @@ async def _watch(settings: Settings) -> None:
             connecting = psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=5)
             async with await connecting as connection:
                 await watch.run(connection)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not passes(error):
+                raise
             log.warning("slot not seen", error=str(error))
             await asyncio.sleep(WATCH_SECONDS)
 
@@ -129,7 +132,8 @@ class _Watch:
 
     async def _mend(self, connection: psycopg.AsyncConnection[Any], state: SlotState) -> None:
         if state.wal_status == "lost":
-            await connection.execute(QUERIES["drop_slot"], [SLOT])
+            with suppress(psycopg.errors.UndefinedObject):  # somebody else was quicker
+                await connection.execute(QUERIES["drop_slot"], [SLOT])
         if self._owed:
             try:
                 await self._publish_anew()

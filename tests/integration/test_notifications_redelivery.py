@@ -14,12 +14,13 @@ import psycopg
 import pytest
 
 from canvas_demo.contracts.kernel.v1 import subjects_pb2, subjects_pb2_grpc
+from canvas_demo.contracts.websockets.v1.websockets_pb2 import SendResponse
 from canvas_demo.kernel.database import Connection, Pool, open_pool
 from canvas_demo.kernel.kafka import Delivered
 from canvas_demo.kernel.rpc import Channels, Service, serve_rpc
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.kernel.trace import Trace
-from canvas_demo.modules.notifications.reactions import Notifier
+from canvas_demo.modules.notifications.reactions import CHUNK, Notifier
 from canvas_demo.modules.notifications.sockets import Sockets
 from canvas_demo.modules.notifications.store import KEEP, TRIM_EVERY
 from tests.integration.websocket_clients import DEADLINE, Socket, opened
@@ -31,6 +32,27 @@ class Subjects(subjects_pb2_grpc.SubjectsServicer):
 
     async def CheckSubject(self, request: Any, context: Any) -> subjects_pb2.CheckSubjectResponse:
         return subjects_pb2.CheckSubjectResponse()
+
+
+class FalteringSockets(Sockets):
+    """Speaks to connections, but for the sends that are to ``miss``: to their host they never came."""
+
+    def __init__(self, channels: Channels) -> None:
+        super().__init__(channels)
+        self.missed: set[int] = set()
+        self._sends = 0
+
+    def miss(self, *sends: int) -> None:
+        """Of the sends from here on, those of these numbers."""
+        self.missed, self._sends = set(sends), 0
+
+    async def send(
+        self, connection_ids: Sequence[str], texts: Sequence[str], stream: str, position: int
+    ) -> SendResponse:
+        self._sends += 1
+        if self._sends in self.missed:
+            return SendResponse(gone=connection_ids)
+        return await super().send(connection_ids, texts, stream, position)
 
 
 @dataclass
@@ -89,6 +111,7 @@ class Feed:
 class World:
     feed: Feed
     host: RunningHost
+    sockets: FalteringSockets
 
 
 @pytest.fixture
@@ -101,8 +124,9 @@ async def world(stack: Any) -> AsyncIterator[World]:
             subjects_pb2_grpc.add_SubjectsServicer_to_server, Subjects(), "canvas_demo.kernel.v1.Subjects"
         )
         async with serve_rpc(owner, [subjects], channels):
-            notifier = Notifier(channels, Sockets(channels), timedelta(seconds=600))
-            yield World(Feed(notifier, pool, str(uuid4()), str(uuid4())), host)
+            sockets = FalteringSockets(channels)
+            notifier = Notifier(channels, sockets, timedelta(seconds=600))
+            yield World(Feed(notifier, pool, str(uuid4()), str(uuid4())), host, sockets)
             await channels.close()
 
 
@@ -244,3 +268,51 @@ async def test_an_event_of_another_organisation_is_sent_to_nobody(world: World) 
         await feed.handle(replace(await feed.happens(), organization_id="another"))
         await feed.handle(await feed.happens())
         assert numbers([await socket.frame()]) == [2]
+
+
+# --- what does not reach a connection whose host answers again ---------------------------------------------
+
+
+async def test_who_missed_an_event_gets_none_after_it_and_all_of_them_once_it_asks(world: World) -> None:
+    feed = world.feed
+    async with subscriber(world) as socket:
+        one, two, three, four = [await feed.happens() for _ in range(4)]
+        await feed.handle(one)
+        world.sockets.miss(1)
+        await feed.handle(two, three)
+        await feed.handle(four)
+        await feed.handle(feed.asks(socket, 2, after=1))
+        first, subscribed, *missed = await socket.frames(5)
+    assert numbers([first]) == [1]
+    assert (subscribed["type"], subscribed["cursor"], subscribed["recovered"]) == ("subscribed", 1, True)
+    assert numbers(missed) == [2, 3, 4]
+
+
+async def test_what_does_not_reach_who_comes_back_ends_its_coming_back(world: World) -> None:
+    feed = world.feed
+    await feed.handle(*[await feed.happens() for _ in range(2 * CHUNK + 1)])
+    async with opened(world.host.url, person()) as socket:
+        world.sockets.miss(3)
+        await feed.handle(feed.asks(socket, 1, after=0))
+        await feed.handle(await feed.happens())
+        _, *first = await socket.frames(1 + CHUNK)
+        await feed.handle(feed.asks(socket, 2, after=CHUNK))
+        subscribed, *missed = await socket.frames(3 + CHUNK)
+    assert numbers(first) == list(range(1, CHUNK + 1))
+    assert (subscribed["type"], subscribed["cursor"], subscribed["recovered"]) == ("subscribed", CHUNK, True)
+    assert numbers(missed) == list(range(CHUNK + 1, 2 * CHUNK + 3))
+
+
+async def test_who_can_not_be_told_that_it_may_have_missed_something_is_not_subscribed(world: World) -> None:
+    feed = world.feed
+    async with opened(world.host.url, person()) as socket:
+        asked = feed.asks(socket, 1)
+        await feed.handle(asked, broken=True)
+        await feed.handle(await feed.happens())
+        world.sockets.miss(2)
+        await feed.handle(asked)
+        await feed.handle(await feed.happens())
+        await feed.handle(feed.asks(socket, 2, after=0))
+        undone, subscribed, *missed = await socket.frames(4)
+    assert (undone["cursor"], subscribed["cursor"], subscribed["recovered"]) == (0, 0, True)
+    assert numbers(missed) == [1, 2]

@@ -16,13 +16,17 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from canvas_demo.contracts.websockets.v1 import websockets_pb2 as pb
-from canvas_demo.kernel.database import Pool, open_pool
-from canvas_demo.kernel.errors import NotFound, Unavailable
+from canvas_demo.kernel.database import Connection, Pool, open_pool
+from canvas_demo.kernel.errors import NotFound, TimedOut, Unavailable
 from canvas_demo.kernel.rpc import ask
+from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import Caller
+from canvas_demo.kernel.trace import Trace
 from canvas_demo.modules.websockets import host as host_module
 from canvas_demo.modules.websockets.host import Host
+from canvas_demo.modules.websockets.journal import Journal
 from canvas_demo.modules.websockets.live import Live
+from tests.integration.database_away import wired
 from tests.integration.websocket_clients import DEADLINE, Socket, opened, until
 from tests.integration.websocket_hosts import RunningHost, hosts, person
 
@@ -184,6 +188,50 @@ async def test_what_a_silent_host_misses_ends_the_connection_instead_of_leaving_
         assert await unconcerned.text() == "hello"
 
 
+# --- the journal -------------------------------------------------------------------------------------------
+
+
+class Written:
+    """What a journal wrote, and what it tried to; an organisation that is ``away`` has its key out of reach."""
+
+    def __init__(self, journal: Journal, away: str = "", error: Exception | None = None) -> None:
+        self._journal, self._away, self._error = journal, away, error
+        self.tried: list[str] = []
+
+    async def submit(self, organization_id: str) -> asyncio.Future[None]:
+        async def write(_: Connection) -> None:
+            self.tried.append(organization_id)
+            if self._error and organization_id == self._away:
+                raise self._error
+
+        return await self._journal.submit(write, organization_id, Trace.start())
+
+
+@pytest.mark.parametrize("error", [Unavailable("no answer"), TimedOut("no answer in time")])
+async def test_a_key_that_is_out_of_reach_costs_others_nothing_and_is_waited_for_once(
+    pool: Pool, error: Exception
+) -> None:
+    host = Host(a_name(), "127.0.0.1:1", pool)
+    async with host.running():
+        written = Written(host._journal, "b", error)
+        done = [await written.submit(organization_id) for organization_id in "abcbb"]
+        results = await asyncio.gather(*done, return_exceptions=True)
+    assert results == [None, error, None, error, error]
+    assert written.tried == [*"ab", *"abc"]
+
+
+async def test_who_lost_the_lease_writes_nothing_of_a_batch(pool: Pool) -> None:
+    host = Host(a_name(), "127.0.0.1:1", pool)
+    async with host.running():
+        async with pool.connection() as connection:
+            await connection.execute("DELETE FROM host WHERE name = %s", [host.name])
+        written = Written(host._journal)
+        done = [await written.submit(organization_id) for organization_id in "ab"]
+        results = await asyncio.gather(*done, return_exceptions=True)
+    assert [type(each) for each in results] == [Unavailable] * 2
+    assert written.tried == []
+
+
 # --- leases ------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +253,45 @@ async def test_a_host_that_starts_again_publishes_what_its_last_life_left(pool: 
             assert (await asyncio.wait_for(live.ended, 10)).code in {1011, 1012}
             await first.disconnect(live, "closed by the client")
             assert len(events(live.connection_id)) == 2
+
+
+async def test_a_host_of_the_same_name_elsewhere_is_refused_and_the_first_goes_on(
+    pool: Pool, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=2))
+    monkeypatch.setattr(host_module, "RENEW", 0.2)
+    name = a_name()
+    first, second = Host(name, "127.0.0.1:1", pool), Host(name, "127.0.0.1:2", pool)
+    async with first.running():
+        live = await first.connect(caller())
+        with pytest.raises(SettingError, match=f"{name}.*CANVAS_DEMO_WEBSOCKET_HOST_NAME"):
+            await second.running().__aenter__()
+        assert first.find((await first.connect(caller())).connection_id)
+        assert events(live.connection_id) == ["CONNECTED"]
+
+
+async def test_a_host_that_starts_again_elsewhere_waits_for_its_last_lease(
+    pool: Pool, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = a_name()
+    dead, second = Host(name, "127.0.0.1:1", pool), Host(name, "127.0.0.1:2", pool)
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(host_module, "RENEW", 600)
+    async with dead.running():
+        live = await dead.connect(caller())
+        async with second.running():
+            assert second.find((await second.connect(caller())).connection_id)
+            assert events(live.connection_id)[1] in {"DISCONNECTED host restarted", "DISCONNECTED host died"}
+
+
+async def test_a_second_process_at_the_address_of_a_host_leaves_it_alone(stack: Any, events: Events) -> None:
+    name = a_name()
+    async with hosts(stack, name) as (host,), opened(host.url, person()) as socket:
+        with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match=host.grpc_address), flatten_subgroups=True):
+            await hosts(stack, name, grpc_listen={"websockets": host.grpc_address}).__aenter__()
+        await send(host, socket)
+        assert await socket.text() == "hello"
+        assert events(socket.id) == ["CONNECTED"]
 
 
 async def test_the_connections_of_a_dead_host_are_published_as_gone_and_it_can_write_no_more(
@@ -249,3 +336,23 @@ async def test_a_host_that_was_taken_for_dead_closes_its_sockets_and_begins_anew
         await until(lambda: database.execute(leases, [paused.name]).fetchall(), lambda rows: len(rows) == 1)
         assert paused.find((await connected_again(paused)).connection_id)
         assert events(live.connection_id) == ["CONNECTED", "DISCONNECTED host restarted"]
+
+
+@pytest.mark.parametrize("away", ["silence", "cut"])
+async def test_a_host_that_can_not_renew_its_lease_closes_its_sockets_when_it_is_over_and_begins_anew(
+    stack: Any, events: Events, away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others take it for dead by then, and its subscribers are sent nothing more."""
+    monkeypatch.setattr(host_module, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(host_module, "RENEW", 0.2)
+    async with wired(stack.settings) as (wire, settings), open_pool(settings, "websockets") as pool:
+        alone = Host(a_name(), "127.0.0.1:1", pool)
+        async with alone.running():
+            live = await alone.connect(caller())
+            getattr(wire, away)()
+            assert (await asyncio.wait_for(live.ended, DEADLINE)).code == 1012
+            with pytest.raises(Unavailable):
+                await alone.connect(caller())
+            wire.mend()
+            assert alone.find((await connected_again(alone)).connection_id)
+            assert events(live.connection_id)[1] in {"DISCONNECTED host restarted", "DISCONNECTED host died"}

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from canvas_demo.contracts.websockets.v1 import websockets_pb2 as pb
+from canvas_demo.kernel.rpc import ask
 from canvas_demo.modules.websockets import protocol
 from tests.integration.test_websockets_hosts import a_name, closing, send
 from tests.integration.websocket_clients import DEADLINE, Socket, opened
@@ -79,6 +81,33 @@ async def test_who_sends_pings_and_reads_no_answer_is_cut_off(stack: Any, monkey
         with pytest.raises((ConnectionError, TimeoutError)):
             await flood(rude)
         assert await rude.is_cut()
+
+
+async def test_who_reads_slowly_may_ask_whether_the_host_is_there(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for it is not the answers to its pings."""
+    waiting, pinged = [0], asyncio.Event()
+    write_frame, handle_ping = protocol.WireProtocol.write_frame, protocol.WireProtocol.handle_ping
+
+    def written(self: protocol.WireProtocol, frame: bytes) -> int:
+        waiting.append(write_frame(self, frame))
+        return waiting[-1]
+
+    def handled(self: protocol.WireProtocol, event: Any) -> None:
+        handle_ping(self, event)
+        pinged.set()
+
+    monkeypatch.setattr(protocol.WireProtocol, "write_frame", written)
+    monkeypatch.setattr(protocol.WireProtocol, "handle_ping", handled)
+    async with hosts(stack, a_name()) as (host,), RawClient.connected(host.url, person().token) as slow:
+        connection_id = json.loads((await slow.frame()).payload)["connection_id"]
+        while waiting[-1] < 2 * protocol.PONGS_WAITING:
+            answer = await ask(host.stub.Send(pb.SendRequest(connection_ids=[connection_id], text="x" * 60_000)))
+            assert not answer.gone
+        await slow.send(PING, b"there?")
+        await asyncio.wait_for(pinged.wait(), DEADLINE)
+        while (frame := await slow.frame()).opcode == TEXT:
+            pass
+        assert (frame.opcode, frame.payload) == (PONG, b"there?")
 
 
 async def flood(client: RawClient) -> None:

@@ -242,6 +242,12 @@ def check_environment(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
+def check_secrets(compose: Compose) -> None:
+    """Who reads no data key has no master key."""
+    told_it = [name for name, service in compose["services"].items() if "MASTER_KEY" in json.dumps(service)]
+    assert told_it == ["keys"]
+
+
 def check_metrics(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each process of ours tells its metrics to the other containers, at the port of the native one."""
     for name, component in ours(declared()).items():
@@ -276,7 +282,8 @@ def jar_version(artifact: str) -> str:
 Check = Callable[..., None]
 CHECKS: list[Check] = [
     check_schema, check_names, check_order, check_readiness, check_commands, check_ends, check_postgres, check_kafka,
-    check_connect, check_heaps, check_addresses, check_environment, check_metrics, check_published_ports,
+    check_connect, check_heaps, check_addresses, check_environment, check_secrets, check_metrics,
+    check_published_ports,
 ]  # fmt: skip
 
 DRIFTS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -292,6 +299,7 @@ DRIFTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "check_heaps": lambda services: services["connect"]["environment"].update(KAFKA_HEAP_OPTS="-Xmx2g"),
     "check_addresses": lambda services: services["websockets"]["networks"]["default"]["aliases"].clear(),
     "check_environment": lambda services: services["files"]["environment"].update(CANVAS_DEMO_PORT_POSTGRES="5432"),
+    "check_secrets": lambda services: services["files"]["environment"].update(CANVAS_DEMO_MASTER_KEY="k"),
     "check_metrics": lambda services: services["files"]["environment"].pop("CANVAS_DEMO_METRICS_LISTEN"),
     "check_published_ports": lambda services: services["gateway"].update(ports=["0.0.0.0:3000:3000"]),
 }

@@ -76,15 +76,21 @@ class Notifier:
     grace: timedelta
 
     async def when_subject_changed_tell_subscribers(self, connection: Connection, events: Sequence[Delivered]) -> None:
-        """One place each in the feed, and one Send, however many are subscribed."""
+        """One place each in the feed, and one Send, however many are subscribed.
+
+        A connection that missed one gets none after it, though its host may be back by then: its client asks
+        for what comes after the last that it saw.
+        """
         recorded = await record_events(connection, [_happened(event) for event in events])
+        gone: set[str] = set()
         for event, at in zip(events, recorded, strict=True):
-            if at.connection_ids:
+            if told := [each for each in at.connection_ids if each not in gone]:
                 event.go_on()
                 readable = _cloud_event(event, await event.opened(connection.keys))
                 frame = event_frame(event.subject, at.cursor, readable)
-                answer = await self.sockets.send(at.connection_ids, [frame], event.subject, at.cursor)
+                answer = await self.sockets.send(told, [frame], event.subject, at.cursor)
                 await self._lapse(connection, answer.gone)
+                gone.update(answer.gone)
 
     async def when_message_received_answer(self, connection: Connection, delivered: Delivered) -> None:
         """Do what the client asks for, or say what is wrong with it."""
@@ -150,15 +156,15 @@ class Notifier:
         present = await told_present(connection, message.subject)
         resumption = resume(message.after, feed.cursor, feed.oldest)
         sent = await answer.send(subscribed_frame(message.subject, resumption, present))
-        if sent.gone:
-            return
         if sent.already and resumption.cursor == message.after:
             # A first attempt was undone: people who came or left after it were not told.
-            await answer.send_again(present_frame(message.subject, present))
+            sent = await answer.send_again(present_frame(message.subject, present))
         elif sent.already:
             # It said another cursor: what came after that may be missing.
             resumption = replace(resumption, recovered=False)
-            await answer.send_again(subscribed_frame(message.subject, resumption, present))
+            sent = await answer.send_again(subscribed_frame(message.subject, resumption, present))
+        if sent.gone:
+            return
         await _store_subscription(connection, received, socket.username, message.subject)
         await self._catch_up(connection, received.connection_id, message.subject, resumption.cursor)
 
@@ -173,11 +179,14 @@ class Notifier:
             raise no_subject(subject) from error
 
     async def _catch_up(self, connection: Connection, connection_id: str, subject: str, cursor: int) -> None:
-        """Send the events after ``cursor``, in order."""
+        """Send the events after ``cursor``, in order, up to one that does not reach the connection."""
         while missed := await missed_events(connection, subject, cursor, CHUNK):
             frames = [event_frame(subject, at, await _opened(connection, event)) for at, event in missed]
             for chunk in chunks(frames, CHUNK_SIZE):
-                await self.sockets.send([connection_id], chunk, subject, cursor + 1)
+                answer = await self.sockets.send([connection_id], chunk, subject, cursor + 1)
+                if answer.gone:
+                    await self._lapse(connection, answer.gone)
+                    return
                 cursor += len(chunk)
 
 
@@ -218,9 +227,9 @@ class Answer:
         """Send it, where an earlier attempt did not."""
         return await self.sockets.send([self.connection_id], [frame], REPLIES, self.position)
 
-    async def send_again(self, frame: str) -> None:
+    async def send_again(self, frame: str) -> SendResponse:
         """Send it though an earlier attempt did."""
-        await self.sockets.send([self.connection_id], [frame], "", 0)
+        return await self.sockets.send([self.connection_id], [frame], "", 0)
 
 
 async def _unsubscribe(

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from canvas_demo.kernel.database import Pool
+from canvas_demo.kernel.failures import passes
 from canvas_demo.kernel.trace import Trace, set_trace
 from canvas_demo.modules.notifications.store import end_lapsed
 
@@ -37,5 +36,7 @@ async def _sweep(pool: Pool) -> None:
         try:
             async with pool.connection() as connection:
                 await end_lapsed(connection, datetime.now(UTC))
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except Exception as error:
+            if not passes(error):
+                raise
             log.warning("lapsed subscriptions not ended", error=str(error))

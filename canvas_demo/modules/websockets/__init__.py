@@ -30,12 +30,13 @@ async def start(runtime: Runtime) -> AsyncIterator[Running]:
     async def measure() -> None:
         SOCKETS.set(len(host))
 
-    async with host.running(), refreshed(measure), asyncio.TaskGroup() as tasks:
+    async with refreshed(measure), asyncio.TaskGroup() as tasks:
         ending = tasks.create_task(keep_ending(host, verifier))
         try:
             yield Running(
                 services=service.services(runtime, host),
                 routes=[WebSocketRoute("/ws", endpoint.serve, name="websocket")],
+                while_it_answers=host.running,
             )
         finally:
             ending.cancel()

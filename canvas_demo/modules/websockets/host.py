@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from canvas_demo.kernel.aggregate import Loaded, advance
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.errors import DomainError, Unavailable
+from canvas_demo.kernel.failures import passes
+from canvas_demo.kernel.settings import SettingError
 from canvas_demo.kernel.tokens import Caller
 from canvas_demo.kernel.trace import Trace, current_trace, new_id, set_trace
 from canvas_demo.modules.websockets.domain import CONNECTED, Allowance, Connect, Conversation, Disconnect, Receive
@@ -33,6 +33,10 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=10)
 RENEW = 3.0
 """Seconds between two renewals of the lease; also how soon the dead are noticed."""
+ANSWERS_WITHIN = 1.0
+"""Seconds that a renewal may take even where the lease is over: of a process that was frozen, say."""
+ASK_AGAIN = 0.5
+"""Seconds between two attempts at a name that another host has."""
 
 
 class Host:
@@ -74,7 +78,7 @@ class Host:
             await advance(connection, CONNECTION, *of, Loaded(None, 0), command, live.connected_at)
 
         try:
-            await (await self._journal.submit(write, current_trace()))
+            await (await self._journal.submit(write, caller.organization_id, current_trace()))
         except BaseException:
             del self._live[live.connection_id]
             raise
@@ -101,7 +105,7 @@ class Host:
                 live.end(Ending(INTERNAL_ERROR, "a message could not be stored"))
 
         live.messages += 1
-        (await self._journal.submit(write, Trace.start())).add_done_callback(stored)
+        (await self._journal.submit(write, caller.organization_id, Trace.start())).add_done_callback(stored)
 
     async def disconnect(self, live: Live, reason: str) -> None:
         """Publish the end of a connection; one that can't be stored now is published by the next settlement."""
@@ -113,7 +117,7 @@ class Host:
             await advance(connection, CONNECTION, *of, Loaded(state, 1), Disconnect(reason), datetime.now(UTC))
 
         try:
-            await (await self._journal.submit(write, current_trace()))
+            await (await self._journal.submit(write, caller.organization_id, current_trace()))
         except DomainError as error:
             log.warning("disconnect not stored", connection_id=live.connection_id, error=error.detail)
         finally:
@@ -123,8 +127,8 @@ class Host:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the lease while the block runs."""
-        await self._take(by_force=True)
+        """Hold the lease while the block runs. Raises `SettingError` where another host has the name."""
+        await self._begin()
         async with self._journal.running(), asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(self._keep())
             try:
@@ -133,27 +137,47 @@ class Host:
                 keeping.cancel()
         await self._leave()
 
+    async def _begin(self) -> None:
+        """Take the name: from an earlier life at this address at once, from one elsewhere when its lease is over."""
+        end = time.monotonic() + LEASE.total_seconds() + RENEW
+        while not await self._take(by_force=True):
+            if time.monotonic() > end:
+                message = f"Another process is the websocket host {self.name}: give this one another name"
+                raise SettingError(f"{message}, CANVAS_DEMO_WEBSOCKET_HOST_NAME.")
+            log.warning("the host's name is taken", host=self.name)
+            await asyncio.sleep(ASK_AGAIN)
+
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(RENEW)
             set_trace(Trace.start())
+            left = LEASE.total_seconds()
+            if self._journal.epoch:
+                left = max(self._renewed_at + left - time.monotonic(), ANSWERS_WITHIN)
+            # By a clock of its own: to cancel a query whose connection is dead takes its time as well.
+            ending = asyncio.get_running_loop().call_later(left, self._lose_what_is_over)
             try:
-                await self._renew()
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                log.warning("lease not renewed", host=self.name, error=str(error))
-                if time.monotonic() - self._renewed_at > LEASE.total_seconds():
-                    self._lose()
+                async with asyncio.timeout(left):
+                    await self._renew()
+            except Exception as error:
+                if not passes(error):
+                    raise
+                log.warning("lease not renewed", host=self.name, error=repr(error))
+                self._lose_what_is_over()
+            finally:
+                ending.cancel()
 
     async def _renew(self) -> None:
         if self._journal.epoch is None:
             await self._take(by_force=False)
             return
+        asked_at = time.monotonic()
         async with self._pool.connection() as connection:
             held = await (await connection.execute(QUERIES["renew_lease"], self._lease)).fetchone()
         if held is None:
             self._lose()
             return
-        self._renewed_at = time.monotonic()
+        self._renewed_at = asked_at
         await self._bury()
         await self._settle()
 
@@ -166,17 +190,26 @@ class Host:
             "lease": LEASE,
         }
 
-    async def _take(self, *, by_force: bool) -> None:
-        """Begin a life as the host of this name; what an earlier one left is published as disconnected."""
+    async def _take(self, *, by_force: bool) -> bool:
+        """Begin a life as the host of this name, unless another has it; whether it began.
+
+        What an earlier one left is published as disconnected.
+        """
         epoch: UUID = uuid4()
         lease = {**self._lease, "epoch": epoch, "by_force": by_force}
+        asked_at = time.monotonic()
         async with self._pool.connection() as connection:
             if await (await connection.execute(QUERIES["take_host"], lease)).fetchone() is None:
-                return
+                return False
             left = await end_connections_of_host(connection, self.name, "host restarted", datetime.now(UTC))
         self._journal.epoch = epoch
-        self._renewed_at = time.monotonic()
+        self._renewed_at = asked_at
         log.info("websocket host", host=self.name, grpc_address=self.grpc_address, left_over=left)
+        return True
+
+    def _lose_what_is_over(self) -> None:
+        if self._journal.epoch and time.monotonic() - self._renewed_at >= LEASE.total_seconds():
+            self._lose()
 
     def _lose(self) -> None:
         log.warning("lease lost", host=self.name, connections=len(self))

@@ -13,13 +13,15 @@ from wsproto.events import CloseConnection, Ping, Request
 WIRE = "canvas_demo.wire"
 """The extension of the ASGI scope that holds the protocol itself."""
 PONGS_WAITING = 64 * 1024
-"""Bytes that may wait for a client that sends pings."""
+"""Bytes of answers to pings that may wait for a client; what else waits has a limit of its own."""
 
 
 class WireProtocol(WSProtocol):
     """One connection. No extension is negotiated, so a frame is the same bytes for every client."""
 
     transport: asyncio.Transport
+    _pongs = 0
+    """Bytes of answers to pings that wait, at most."""
 
     def handle_connect(self, event: Request) -> None:
         """Offer the application this connection's wire."""
@@ -36,8 +38,10 @@ class WireProtocol(WSProtocol):
 
     def handle_ping(self, event: Ping) -> None:
         """Answer; who asks again and again and reads no answer is cut off."""
+        waiting = self.transport.get_write_buffer_size()
         super().handle_ping(event)
-        if self.transport.get_write_buffer_size() > PONGS_WAITING:
+        self._pongs = min(self._pongs, waiting) + self.transport.get_write_buffer_size() - waiting
+        if self._pongs > PONGS_WAITING:
             self.abort()
 
     def write_frame(self, frame: bytes) -> int:

@@ -51,12 +51,12 @@ WHERE aggregate_type = 'websocket-message' AND aggregate_id = %s
 ORDER BY aggregate_version DESC LIMIT 1
 
 -- name: take_host
--- By force: a process that starts is the host of its name. Without: only where no other life holds it.
+-- By force: a process that starts ends an earlier life at its own address. Else only where no other life holds it.
 INSERT INTO host (name, grpc_address, epoch, lease_until)
 VALUES (%(name)s, %(grpc_address)s, %(epoch)s, clock_timestamp() + %(lease)s)
 ON CONFLICT (name) DO UPDATE SET
     grpc_address = excluded.grpc_address, epoch = excluded.epoch, lease_until = excluded.lease_until
-WHERE %(by_force)s OR host.lease_until < clock_timestamp()
+WHERE (%(by_force)s AND host.grpc_address = excluded.grpc_address) OR host.lease_until < clock_timestamp()
 RETURNING name
 
 -- name: renew_lease
