@@ -335,4 +335,4 @@ async def serve_rpc(address: str, services: Sequence[Service], channels: Channel
         yield
     finally:
         await health.enter_graceful_shutdown()
-        await server.stop(grace=5)
+        await server.stop(grace=DEADLINE)

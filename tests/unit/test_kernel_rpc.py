@@ -216,3 +216,26 @@ async def test_a_call_that_nobody_waits_for_any_more_is_not_counted_as_answered(
         while counted("CANCELLED") == before["CANCELLED"]:  # noqa: ASYNC110  (the server notices on its own)
             await asyncio.sleep(0.01)
     assert counted("OK") == before["OK"]
+
+
+async def test_a_server_that_ends_gives_calls_the_time_that_they_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    class Server:
+        """Of grpc.aio, but for its end."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self._server = made(*arguments, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._server, name)
+
+        async def stop(self, grace: float | None) -> None:
+            given.append(grace)
+            await self._server.stop(grace)
+
+    made = grpc.aio.server
+    monkeypatch.setattr(grpc.aio, "server", Server)
+    async with Channels(Settings(), "files") as channels, serve_rpc("127.0.0.1:0", [], channels):
+        pass
+    assert given == [DEADLINE]
