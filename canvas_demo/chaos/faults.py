@@ -22,6 +22,8 @@ from canvas_demo.stack.errors import StackError
 
 CAUGHT_WITHIN = 60.0
 """Seconds within which somebody runs into a lock."""
+STALL = 3.0
+"""Seconds: more than another host waits for an answer, less than a lease."""
 UPLOAD = 1024 * 1024
 
 
@@ -82,6 +84,15 @@ async def host(target: Target) -> str:
     return await _kill(target, target.named("websockets-2", "websockets", "backend"))
 
 
+async def stall(target: Target) -> str:
+    """Freeze a websocket host for a moment: what it is sent meanwhile is given up, and then it answers again."""
+    name = target.named("websockets-2", "websockets", "backend")
+    await target.order("pause", name)
+    await asyncio.sleep(STALL)
+    await target.order("resume", name)
+    return f"{name} stood still for {STALL:.0f} s"
+
+
 async def freeze(target: Target) -> str:
     """Freeze a consumer that has claimed events until its group has gone on without it, and let it go on.
 
@@ -140,6 +151,7 @@ DO: Mapping[Fault, Callable[[Target], Awaitable[str]]] = {
     "kafka": kafka,
     "postgres": postgres,
     "host": host,
+    "stall": stall,
     "freeze": freeze,
     "slot": slot,
     "disk": disk,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Fault = Literal["transaction", "handler", "connect", "kafka", "postgres", "host", "freeze", "slot", "disk"]
+Fault = Literal["transaction", "handler", "connect", "kafka", "postgres", "host", "stall", "freeze", "slot", "disk"]
 
 FAULTS: dict[Fault, str] = {
     "transaction": "kill -9 of a module in the middle of a transaction",
@@ -15,6 +15,7 @@ FAULTS: dict[Fault, str] = {
     "kafka": "kill -9 of Kafka",
     "postgres": "kill -9 of PostgreSQL",
     "host": "kill -9 of a websocket host",
+    "stall": "SIGSTOP of a websocket host for longer than others wait for it, and not as long as its lease",
     "freeze": "SIGSTOP of a consumer for longer than its session, in the middle of a handler",
     "slot": "the replication slot dropped",
     "disk": "no space for the contents of files",

@@ -5,6 +5,7 @@ calling module's credential), ``idempotency-key``, ``x-client-address``, ``x-cor
 ``x-causation-id`` and ``traceparent``. An error is a status with `google.rpc.ErrorInfo` in its details (https://google.aip.dev/193).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -264,13 +265,16 @@ class _Guard(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _call(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-        began = time.monotonic()
+        began, otherwise = time.monotonic(), grpc.StatusCode.OK
         try:
             async with self._answered(method, context):
                 yield
+        except (asyncio.CancelledError, GeneratorExit):
+            otherwise = grpc.StatusCode.CANCELLED
+            raise
         finally:
             service, _, name = method.removeprefix("/").partition("/")
-            status = context.code() or grpc.StatusCode.OK
+            status = context.code() or otherwise
             COMMANDS.labels(service, name, getattr(status, "name", status)).inc()
             COMMAND_SECONDS.labels(service, name).observe(time.monotonic() - began)
 
@@ -331,4 +335,4 @@ async def serve_rpc(address: str, services: Sequence[Service], channels: Channel
         yield
     finally:
         await health.enter_graceful_shutdown()
-        await server.stop(grace=5)
+        await server.stop(grace=DEADLINE)

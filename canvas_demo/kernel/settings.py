@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="WAL that the replication slot may keep from being removed; beyond it the slot is lost",
         pattern=r"^[1-9]\d*[MG]B$",
     )
+    connector_restarts: bool = Field(
+        False,
+        description="whether the process with the gateway restarts the connector where it has failed: the stack's "
+        "supervisor does, and in compose there is none",
+    )
     kafka_bootstrap: str = Field("", description="Kafka's bootstrap servers; empty: this host, port_kafka")
     connect_url: str = Field("", description="Kafka Connect's REST; empty: this host, port_connect")
     grpc_addresses: dict[str, str] = Field(

@@ -12,3 +12,11 @@ FROM (VALUES (%s)) AS asked (name) LEFT JOIN pg_replication_slots ON slot_name =
 
 -- name: drop_slot
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active
+
+-- name: note_stopped
+-- A slot of another kind as a note that outlives its process: this role may make one, and it keeps no WAL.
+SELECT pg_create_physical_replication_slot(noted.name) FROM (VALUES (%s)) AS noted (name)
+WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = noted.name)
+
+-- name: is_noted
+SELECT FROM pg_replication_slots WHERE slot_name = %s

@@ -72,7 +72,7 @@ def place(settings: Settings, name: str) -> bool:
 
 
 def place_and_wait(settings: Settings, name: str, seconds: float) -> TaskStatus:
-    """Place the connector and return when it runs and reads the slot: for where no supervisor watches it.
+    """Place the connector, have it go on, and return when it reads the slot: for where no supervisor watches it.
 
     :raises StackError: Connect refuses it, or it does not stream in time.
     """
@@ -85,6 +85,8 @@ def place_and_wait(settings: Settings, name: str, seconds: float) -> TaskStatus:
             if now.runs and slot_reader(settings, name):
                 return now
             seen = str(now)
+            if now.connector in {"PAUSED", "STOPPED"}:
+                order(settings, name, "resume")
             if now.failed:
                 order(settings, name, "restart failed")
         except OSError as error:

@@ -14,6 +14,8 @@ from canvas_demo.stack.home import children_environment
 
 CONNECTOR = "outbox"
 MOST_INSTANCES = 3
+SERVES_ON = 20.0
+"""Seconds that a part of ours is given to end: the longest call has its time after the last HTTP request."""
 # After the modules' own ports and those of seven further websocket hosts.
 GRPC_OF_FURTHER_INSTANCES = 16
 
@@ -252,6 +254,7 @@ def gateway(settings: Settings, layout: Layout) -> Component:
         metrics=f"{web}/metrics",
         environment={**part_environment(settings, layout), **own},
         modules=("gateway",) if layout.split else (),
+        stop_seconds=SERVES_ON,
     )
 
 
@@ -273,6 +276,7 @@ def module_host(settings: Settings, layout: Layout, module: str, number: int) ->
         metrics=f"http://{settings.host}:{metrics}/metrics",
         environment={**part_environment(settings, layout), **own},
         modules=(module,),
+        stop_seconds=SERVES_ON,
     )
 
 
@@ -299,4 +303,5 @@ def websocket_host(settings: Settings, layout: Layout, number: int) -> Component
         metrics=f"http://{settings.host}:{web}/metrics",
         environment={**part_environment(settings, layout), **own},
         modules=("websockets",),
+        stop_seconds=SERVES_ON,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from canvas_demo.chaos.checks import CHECKS, judge
 from canvas_demo.chaos.evidence import Evidence, Row
+from canvas_demo.chaos.faults import DO
 from canvas_demo.chaos.load import Command, Ledger
 from canvas_demo.chaos.plan import FAULTS, NOTES, Choices, faults_of, moments
 from canvas_demo.chaos.run import Happened, Outcome, Plan, as_json, await_accepted
@@ -163,6 +164,10 @@ def _ten(choices: Choices) -> list[str]:
 
 def test_each_fault_comes_before_one_comes_again() -> None:
     assert set(faults_of(1, len(FAULTS))) == set(FAULTS)
+
+
+def test_each_fault_can_be_done() -> None:
+    assert set(DO) == set(FAULTS)
 
 
 def test_faults_are_spread_over_the_run() -> None:

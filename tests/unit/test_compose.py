@@ -236,6 +236,7 @@ def check_environment(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None
             if "CANVAS_DEMO_WEBSOCKET_HOST_NAME" in own:
                 assert settings.websocket_host_name == own["CANVAS_DEMO_WEBSOCKET_HOST_NAME"]
             assert {"http://localhost:3000", "http://127.0.0.1:3000"} <= settings.origins
+            assert settings.connector_restarts == (name == "gateway"), "no supervisor does"
     gateway = declared()["gateway"].environment["CANVAS_DEMO_WEBSOCKET_URLS"]
     assert json.loads(in_containers(gateway)) == json.loads(
         compose["services"]["gateway"]["environment"]["CANVAS_DEMO_WEBSOCKET_URLS"]

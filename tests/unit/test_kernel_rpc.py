@@ -1,5 +1,6 @@
 """Calls between modules: who may call, what an error becomes on the way, how long a call may take."""
 
+import asyncio
 import json
 import socket
 import time
@@ -13,12 +14,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import REGISTRY
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
 from canvas_demo.kernel import tokens, trace
-from canvas_demo.kernel.errors import ERRORS, DomainError, Invalid, Unauthenticated
+from canvas_demo.kernel.errors import ERRORS, DomainError, Invalid, TimedOut, Unauthenticated
 from canvas_demo.kernel.rpc import DEADLINE, Channels, Service, ask, serve_rpc
 from canvas_demo.kernel.settings import MODULES, Settings
 
@@ -40,10 +42,13 @@ class Canvases(canvases_pb2_grpc.CanvasesServicer):
 
     channels: Channels
     error: Exception | None = None
+    stuck: bool = False
 
     async def GetCanvas(self, request: Any, context: Any) -> canvases_pb2.Canvas:
         if self.error:
             raise self.error
+        if self.stuck:
+            await asyncio.Event().wait()
         name = tokens.current_caller().username
         if request.canvas_id:  # ask once more, as one module asks another
             nested = canvases_pb2_grpc.CanvasesStub(self.channels.to("canvases"))
@@ -182,3 +187,55 @@ async def test_health_and_reflection_answer_anyone(world: World) -> None:
         call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
         names = [service.name async for answer in call for service in answer.list_services_response.service]
     assert "canvas_demo.keys.v1.Keys" in names
+
+
+def counted(status: str) -> float:
+    of = {"service": "canvas_demo.canvases.v1.Canvases", "method": "GetCanvas", "status": status}
+    return REGISTRY.get_sample_value("canvas_demo_commands_total", of) or 0
+
+
+async def test_answers_are_counted_by_their_status(world: World) -> None:
+    before = {status: counted(status) for status in ("OK", "UNAUTHENTICATED", "CANCELLED")}
+    await world.get(authorization=f"Bearer {token()}")
+    with pytest.raises(Unauthenticated):
+        await world.get()
+    assert {status: counted(status) - before[status] for status in before} == {
+        "OK": 1,
+        "UNAUTHENTICATED": 1,
+        "CANCELLED": 0,
+    }
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_not_counted_as_answered(world: World) -> None:
+    world.canvases.stuck = True
+    before = {status: counted(status) for status in ("OK", "CANCELLED")}
+    metadata = (("authorization", f"Bearer {token()}"),)
+    with pytest.raises(TimedOut):
+        await ask(world.stub.GetCanvas(canvases_pb2.GetCanvasRequest(), metadata=metadata, timeout=0.3))
+    async with asyncio.timeout(DEADLINE):
+        while counted("CANCELLED") == before["CANCELLED"]:  # noqa: ASYNC110  (the server notices on its own)
+            await asyncio.sleep(0.01)
+    assert counted("OK") == before["OK"]
+
+
+async def test_a_server_that_ends_gives_calls_the_time_that_they_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    class Server:
+        """Of grpc.aio, but for its end."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self._server = made(*arguments, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._server, name)
+
+        async def stop(self, grace: float | None) -> None:
+            given.append(grace)
+            await self._server.stop(grace)
+
+    made = grpc.aio.server
+    monkeypatch.setattr(grpc.aio, "server", Server)
+    async with Channels(Settings(), "files") as channels, serve_rpc("127.0.0.1:0", [], channels):
+        pass
+    assert given == [DEADLINE]

@@ -7,6 +7,7 @@ import pytest
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import connector
 from canvas_demo.stack.component import Layout
+from canvas_demo.stack.connector import TaskStatus
 from canvas_demo.stack.declaration import declare
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.web import Reply
@@ -122,3 +123,18 @@ def test_it_runs_when_its_task_does(
     status = connector.status(Settings(), "outbox")
     assert (status.runs, status.failed) == (runs, failed)
     assert ("E: why" in str(status)) == failed
+
+
+def test_placing_has_a_connector_go_on_that_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    Connect(monkeypatch)
+    ordered: list[str] = []
+
+    def status(*_: Any) -> TaskStatus:
+        return TaskStatus("RUNNING", "RUNNING", "") if ordered else TaskStatus("STOPPED", "MISSING", "")
+
+    monkeypatch.setattr(connector, "status", status)
+    monkeypatch.setattr(connector, "order", lambda _settings, _name, what: ordered.append(what))
+    monkeypatch.setattr(connector, "slot_reader", lambda *_: 1)
+    monkeypatch.setattr(connector, "POLL_SECONDS", 0)
+    assert connector.place_and_wait(Settings(), "outbox", 10).runs
+    assert ordered == ["resume"]

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from canvas_demo.kernel.rpc import DEADLINE
 from canvas_demo.kernel.settings import MODULES, Settings
+from canvas_demo.serve import web_config
 from canvas_demo.stack.component import Answers, Component, Layout
 from canvas_demo.stack.declaration import declare
 from canvas_demo.stack.errors import StackError
@@ -142,3 +144,10 @@ def test_a_part_can_be_looked_at_alone() -> None:
     parts = declared(Layout(only=("postgres", "outbox")))
     assert list(parts) == ["postgres", "outbox"]
     assert parts["outbox"].needs == ()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_part_that_ends_may_finish_what_it_answers(layout: Layout) -> None:
+    requests = web_config(Settings(), None).timeout_graceful_shutdown or 0
+    for name, part in declared(layout).items():
+        assert part.program != "serve" or part.stop_seconds >= requests + DEADLINE, name
