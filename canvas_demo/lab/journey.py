@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from canvas_demo.kernel.settings import MODULES
 from canvas_demo.lab.cdc import RawCdc
 from canvas_demo.lab.checks import until
 from canvas_demo.lab.hops import Hop, table
@@ -134,7 +135,8 @@ def gather(
     row: dict[str, Any] = found.iloc[0].to_dict()
     topic, since = f"canvas-demo.{row['aggregate_type']}", row["occurred_at"]
     record = lab.kafka.record(topic, event_id, since=since)
-    consumers = set(lab.kafka.consumers(topic)["group"])
+    modules = {f"canvas-demo-{module}" for module in MODULES}  # a group of a notebook's own has no inbox
+    consumers = modules & set(lab.kafka.consumers(topic)["group"])
     until(lambda: len(lab.inbox(event_id)) == len(consumers), f"{sorted(consumers)} have handled it", SECONDS)
     tail = next((tail for tail in tails if tail.topic == topic), None)
     return Journey(

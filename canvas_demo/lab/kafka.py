@@ -155,7 +155,8 @@ class Kafka:
     def settings(self, topic: str) -> dict[str, str]:
         """A topic's settings, as the broker has them: ``retention.ms`` and the others (Kafka: Topic-Level Configs)."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        found = self.admin().describe_configs([resource], request_timeout=SECONDS)[resource].result()
+        admin = self.admin()  # kept: what was asked ends with it
+        found = admin.describe_configs([resource], request_timeout=SECONDS)[resource].result()
         return {name: entry.value for name, entry in sorted(found.items())}
 
     def groups(self) -> pd.DataFrame:

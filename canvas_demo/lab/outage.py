@@ -61,7 +61,7 @@ class Outage:
             wanted = len(load.commands) + commands
             until(lambda: len(load.commands) >= wanted, f"{commands} commands were sent", SECONDS)
             if reaching:
-                until(lambda: got_through(load, began, time.time())[reaching] > 0, f"{reaching} is reached", SECONDS)
+                until(lambda: _reaches(load, began, reaching), f"{reaching} is reached", SECONDS)
             ended = time.time()
             _bring_back(lab.faults, component, frozen=frozen)
             lab.faults.wait_for_restart(component, restarts)
@@ -87,6 +87,12 @@ def got_through(load: Load, began: float, ended: float) -> pd.Series:
         **{place: sum(1 for id_ in ids if id_ in times and times[id_] <= end) for place, times in places.items()},
     }
     return pd.Series(counts)
+
+
+def _reaches(load: Load, began: float, place: str) -> bool:
+    """Whether more than half of what was sent since has come to a place: more than what was under way."""
+    through = got_through(load, began, time.time())
+    return bool(through[place] > through["sent"] / 2)
 
 
 def _take_away(faults: Faults, component: str, *, frozen: bool) -> None:

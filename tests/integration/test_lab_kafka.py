@@ -20,6 +20,11 @@ def test_a_topic_keeps_the_order_of_a_key_and_is_gone_with_its_lab(stack: Any) -
         until(lambda: lab.kafka.topics(topic.name).empty, "the topic is gone")
 
 
+def test_a_topic_says_how_long_it_keeps_its_records(lab: labs.Lab) -> None:
+    topic = lab.topic(partitions=1, retention_ms="60000")
+    assert lab.kafka.settings(topic.name)["retention.ms"] == "60000"
+
+
 def test_members_share_the_partitions_and_take_over_those_of_one_that_leaves(lab: labs.Lab) -> None:
     topic = lab.topic(partitions=4)
     group = lab.group(topic.name)

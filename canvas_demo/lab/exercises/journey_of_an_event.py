@@ -24,7 +24,7 @@ def find_the_cause(lab: Lab, upload: Record) -> Exercise:
     return Exercise(
         question=(
             "Soon after ItemPlaced, an ItemFileChanged follows, which nobody sent a command for. Assign the id of the "
-            "event that led to it to `answer`. Which module published that event?"
+            "event that led to it to `answer`."
         ),
         hints=(
             "All events of the upload share its correlation id: lab.events(correlation_id=upload.correlation_id).",

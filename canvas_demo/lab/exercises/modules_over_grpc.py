@@ -30,7 +30,7 @@ def put_a_note(lab: Lab, person: Person, canvas: Record) -> Exercise:
 
     return Exercise(
         question=(
-            "Put a note that says 'Water daily' on the canvas, by gRPC alone, in your own name. "
+            "Put a note that says 'Water daily' on the canvas, in your own name; its module can do it. "
             "Assign the id of the item to `answer`."
         ),
         hints=(
@@ -40,5 +40,5 @@ def put_a_note(lab: Lab, person: Person, canvas: Record) -> Exercise:
         ),
         judge=judge,
         solve=solve,
-        praise="the module checked your token itself, and no gateway was asked.",
+        praise="whoever asks, and by whichever way: the module checked your token itself.",
     )

@@ -37,7 +37,7 @@ def readable_in(lab: Lab, person: Person) -> Exercise:
     return Exercise(
         question=(
             f"A note of {person.username} says {word!r}. In which tables of the modules does that stand readable? "
-            "Assign a list of their names, each as schema.table, to `answer`. Would a stolen disk give it away?"
+            "Assign a list of their names, each as schema.table, to `answer`."
         ),
         hints=(
             f"The modules' schemas bear their names: {', '.join(MODULES)}. pg_tables lists their tables.",

@@ -37,8 +37,7 @@ def share_a_partition(lab: Lab, person: Person) -> Exercise:
 
     return Exercise(
         question=(
-            "Create canvases until two of them share a partition, and assign their two ids, in a list, to `answer`. "
-            "How many must you create at most?"
+            "Create canvases until two of them share a partition, and assign their two ids, in a list, to `answer`."
         ),
         hints=(
             "partition_of(canvas_id, 6) tells where a canvas's events lie.",
