@@ -7,6 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from canvas_demo.kernel.trace import new_traceparent
 from tests.integration.websocket_clients import Person, Socket, opened, someone, until
 
 
@@ -80,6 +81,17 @@ async def test_an_event_is_sent_as_the_cloud_event_that_it_is(url: str, person: 
     }
     assert expected.items() <= event.items()
     assert {"id", "time", "correlationid", "causationid", "traceparent"} <= event.keys()
+
+
+async def test_a_frame_belongs_to_the_trace_of_the_request_that_led_to_it(url: str, person: Person) -> None:
+    canvas = await person.canvas()
+    headers = {"traceparent": new_traceparent(), "X-Correlation-Id": str(uuid4())}
+    async with opened(url, person) as socket, person.api() as http:
+        await socket.subscribe(canvas)
+        (await http.patch(f"/api/canvases/{canvas}", json={"name": "Garden"}, headers=headers)).raise_for_status()
+        while (event := (await socket.frame())["event"])["type"] != "CanvasRenamed":
+            pass
+    assert (event["traceparent"], event["correlationid"]) == tuple(headers.values())
 
 
 async def test_who_comes_back_gets_what_was_missed_once_and_then_goes_on_live(url: str, person: Person) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from canvas_demo.kernel.logs import SECRET_TEXTS, own_secrets
 from canvas_demo.kernel.migrate import SLOT
 from tests.integration.api import PASSWORD, newcomer, until
-from tests.integration.websocket_clients import opened, someone
+from tests.integration.websocket_clients import opened, someone, until_async
 
 
 def metrics(text: str) -> dict[str, dict[tuple[str, ...], float]]:
@@ -54,6 +54,30 @@ async def test_every_documented_metric_is_told(stack: Any) -> None:
     assert told["canvas_demo_sockets"][()] >= 1
     assert told["canvas_demo_slot_limit_bytes"][()] != 0
     assert any("CreateCanvas" in labels for labels in told["canvas_demo_commands_total"])
+
+
+async def test_counters_count_what_happens(stack: Any) -> None:
+    counters: dict[str, tuple[str, ...]] = {
+        "canvas_demo_commands_total": ("RenameCanvas", "canvas_demo.canvases.v1.Canvases", "OK"),
+        "canvas_demo_frames_sent_total": (),
+        "canvas_demo_records_consumed_total": ("notifications",),
+    }
+    env = stack.env
+    person = await someone(env["WEB_URL"])
+    canvas = await person.canvas()
+
+    async def counted() -> list[float]:
+        told = await asyncio.to_thread(told_by_all, env["METRICS_URLS"])
+        return [told[name][labels] for name, labels in counters.items()]
+
+    async with opened(env["WS_URLS"][0], person) as socket:
+        await socket.subscribe(canvas)
+        before = await counted()
+        await person.rename(canvas, *(f"name {number}" for number in range(20)))
+        await socket.frames(20)
+        await until_async(
+            counted, lambda now: all(after - first >= 20 for after, first in zip(now, before, strict=True))
+        )
 
 
 def test_a_quiet_slot_lets_the_wal_go(stack: Any) -> None:
