@@ -24,6 +24,7 @@ from grpc.aio import AioRpcError, Metadata
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 
 from canvas_demo.contracts.kernel.v1 import options_pb2
@@ -287,7 +288,7 @@ class _Guard(grpc.aio.ServerInterceptor):
             await _abort(context, error)
         except AioRpcError as error:
             await _abort(context, error_of(error))
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (psycopg.OperationalError, IdleInTransactionSessionTimeout, PoolTimeout) as error:
             log.warning("database not available", method=method, error=str(error))
             await _abort(context, Unavailable("The database does not answer; try again."))
         except (grpc.aio.AbortError, GeneratorExit):

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     )
 
     consumer_attempts: int = Field(
-        5, description="attempts at a record before it is parked; one that ends the process counts", ge=1
+        5, description="attempts at a record before it waits for a person; one that ends the process counts", ge=1
     )
     consumer_first_retry: float = Field(0.1, description="seconds after a first failure; then twice as long", gt=0)
     consumer_last_retry: float = Field(10.0, description="seconds between attempts at most", gt=0)

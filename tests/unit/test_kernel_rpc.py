@@ -11,16 +11,19 @@ from uuid import uuid4
 
 import grpc
 import jwt
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
+from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg_pool import PoolTimeout
 
 from canvas_demo.contracts.canvases.v1 import canvases_pb2, canvases_pb2_grpc
 from canvas_demo.contracts.identity.v1 import identity_pb2, identity_pb2_grpc
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
 from canvas_demo.kernel import tokens, trace
-from canvas_demo.kernel.errors import ERRORS, DomainError, Invalid, TimedOut, Unauthenticated
+from canvas_demo.kernel.errors import ERRORS, DomainError, Invalid, TimedOut, Unauthenticated, Unavailable
 from canvas_demo.kernel.rpc import DEADLINE, Channels, Service, ask, serve_rpc
 from canvas_demo.kernel.settings import MODULES, Settings
 
@@ -148,6 +151,17 @@ async def test_an_invalid_value_arrives_with_its_field(world: World) -> None:
     with pytest.raises(Invalid) as caught:
         await world.get(authorization=f"Bearer {token()}")
     assert caught.value.metadata == {"field": "name"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [psycopg.OperationalError("gone"), IdleInTransactionSessionTimeout("stood still"), PoolTimeout("none is free")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_database_that_does_not_answer_is_told_to_be_unavailable(world: World, error: Exception) -> None:
+    world.canvases.error = error
+    with pytest.raises(Unavailable, match="try again"):
+        await world.get(authorization=f"Bearer {token()}")
 
 
 async def test_a_mistake_of_ours_tells_nothing_of_the_inside(world: World) -> None:

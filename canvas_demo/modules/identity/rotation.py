@@ -8,13 +8,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg_pool import PoolTimeout
 
 from canvas_demo.kernel.database import Connection, Pool
+from canvas_demo.kernel.failures import passes
 from canvas_demo.kernel.sealing import Sealer
 from canvas_demo.kernel.settings import SettingError, Settings
 from canvas_demo.kernel.tokens import REFETCH_AFTER
@@ -47,8 +46,8 @@ class SigningKeyTable:
             try:
                 self._keys = await self._read(datetime.now(UTC))
                 self._read_at = time.monotonic()
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                if self._keys is None:
+            except Exception as error:
+                if self._keys is None or not passes(error):
                     raise
                 log.warning("signing keys not read again", error=str(error))
         return self._keys
