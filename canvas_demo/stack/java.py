@@ -21,7 +21,7 @@ FLAGS = (
     "-XX:+UseSerialGC",
     "-Xms24m",
     "-Xmx256m",
-    # No C2: it takes a second of both cores at start, and memory; see docs/decisions/.
+    # No C2: it takes a second of both cores at start, and memory.
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
