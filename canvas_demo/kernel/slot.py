@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 QUERIES = Queries(__package__, "slot.sql")
 CONNECTOR = "outbox"
+PATH = f"/connectors/{CONNECTOR}"
 STOPPED_HERE = f"{SLOT}_stopped"
 """There while the connector is stopped to be healed, and by nobody's wish: whoever comes next has it go on."""
 WATCH_SECONDS = 1.0
@@ -112,15 +113,16 @@ class _Watch:
         if await (await connection.execute(QUERIES["is_noted"], [STOPPED_HERE])).fetchone():
             log.warning("the connector was stopped to be healed, and has not gone on")
             self._owed = self._resume = True
-        while True:
-            row = await (await connection.execute(QUERIES["slot"], [SLOT])).fetchone()
-            state = slot_state(row or {})
-            self._tell(state)
-            await self._mend(connection, state)
-            if self._settings.connector_restarts:
-                await self._restart_failed()
-            self._was = state
-            await asyncio.sleep(WATCH_SECONDS)
+        async with httpx.AsyncClient(base_url=self._settings.connect, timeout=5) as connect:
+            while True:
+                row = await (await connection.execute(QUERIES["slot"], [SLOT])).fetchone()
+                state = slot_state(row or {})
+                self._tell(state)
+                await self._mend(connection, connect, state)
+                if self._settings.connector_restarts:
+                    await self._restart_failed(connect)
+                self._was = state
+                await asyncio.sleep(WATCH_SECONDS)
 
     def _tell(self, state: SlotState) -> None:
         SLOT_LAG.set(state.lag)
@@ -137,55 +139,53 @@ class _Watch:
         elif state.alarming and not (before and before.alarming):
             log.error("slot keeps much WAL", slot=SLOT, retained=state.retained, limit=state.limit)
 
-    async def _mend(self, connection: psycopg.AsyncConnection[Any], state: SlotState) -> None:
+    async def _mend(
+        self, connection: psycopg.AsyncConnection[Any], connect: httpx.AsyncClient, state: SlotState
+    ) -> None:
         if state.wal_status == "lost":
             with suppress(psycopg.errors.UndefinedObject):  # somebody else was quicker
                 await connection.execute(QUERIES["drop_slot"], [SLOT])
         if self._owed:
             try:
-                await self._publish_anew(connection)
+                await self._publish_anew(connection, connect)
             except (httpx.HTTPError, TimeoutError) as error:
                 log.warning("outboxes not yet published anew", error=repr(error))
             else:
                 self._owed, self._resume = False, None
                 log.warning("outboxes are published anew")
 
-    async def _restart_failed(self) -> None:
+    async def _restart_failed(self, connect: httpx.AsyncClient) -> None:
         """Have a connector or task go on that has failed: too early, say, for the database."""
-        url = f"{self._settings.connect}/connectors/{CONNECTOR}"
         try:
-            async with httpx.AsyncClient(timeout=5) as connect:
-                answer = await connect.get(f"{url}/status")
-                if answer.status_code == httpx.codes.NOT_FOUND:  # it is not placed yet
-                    return
-                status = answer.raise_for_status().json()
-                states = {part["state"] for part in (status["connector"], *status["tasks"])}
-                if "FAILED" in states:
-                    log.warning("the connector has failed and is restarted", connector=CONNECTOR)
-                    restart = await connect.post(f"{url}/restart", params={"includeTasks": True, "onlyFailed": True})
-                    restart.raise_for_status()
+            answer = await connect.get(f"{PATH}/status")
+            if answer.status_code == httpx.codes.NOT_FOUND:  # it is not placed yet
+                return
+            status = answer.raise_for_status().json()
+            states = {part["state"] for part in (status["connector"], *status["tasks"])}
+            if "FAILED" in states:
+                log.warning("the connector has failed and is restarted", connector=CONNECTOR)
+                restart = await connect.post(f"{PATH}/restart", params={"includeTasks": True, "onlyFailed": True})
+                restart.raise_for_status()
         except httpx.HTTPError as error:
             log.warning("connector not looked after", error=repr(error))
 
-    async def _publish_anew(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _publish_anew(self, connection: psycopg.AsyncConnection[Any], connect: httpx.AsyncClient) -> None:
         """Take the connector's offsets from it; one that was stopped by somebody stays so.
 
         Raises `httpx.HTTPError` where Connect does not answer, and TimeoutError where the connector does not stop.
         """
-        url = f"{self._settings.connect}/connectors/{CONNECTOR}"
-        async with httpx.AsyncClient(timeout=5) as connect:
-            if self._resume is None:
-                status = (await connect.get(f"{url}/status")).raise_for_status().json()
-                self._resume = status["connector"]["state"] != "STOPPED"
-            if self._resume:
-                await connection.execute(QUERIES["note_stopped"], [STOPPED_HERE])
-            for _ in range(TRIES):
-                (await connect.put(f"{url}/stop")).raise_for_status()
-                if (await connect.delete(f"{url}/offsets")).is_success:
-                    break
-                await asyncio.sleep(WATCH_SECONDS / 2)
-            else:
-                raise TimeoutError("the connector does not stop")
-            if self._resume:
-                (await connect.put(f"{url}/resume")).raise_for_status()
-                await connection.execute(QUERIES["drop_slot"], [STOPPED_HERE])
+        if self._resume is None:
+            status = (await connect.get(f"{PATH}/status")).raise_for_status().json()
+            self._resume = status["connector"]["state"] != "STOPPED"
+        if self._resume:
+            await connection.execute(QUERIES["note_stopped"], [STOPPED_HERE])
+        for _ in range(TRIES):
+            (await connect.put(f"{PATH}/stop")).raise_for_status()
+            if (await connect.delete(f"{PATH}/offsets")).is_success:
+                break
+            await asyncio.sleep(WATCH_SECONDS / 2)
+        else:
+            raise TimeoutError("the connector does not stop")
+        if self._resume:
+            (await connect.put(f"{PATH}/resume")).raise_for_status()
+            await connection.execute(QUERIES["drop_slot"], [STOPPED_HERE])

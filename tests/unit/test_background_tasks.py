@@ -87,5 +87,6 @@ async def test_a_lost_slot_may_be_dropped_by_somebody_else_first() -> None:
             raise psycopg.errors.UndefinedObject("there is no such slot")
 
     database: Any = Database()
+    nobody: Any = None  # Connect is not asked
     lost = slot.SlotState(there=True, active=False, wal_status="lost", retained=0, lag=0, limit=-1)
-    await slot._Watch(Settings())._mend(database, lost)
+    await slot._Watch(Settings())._mend(database, nobody, lost)
