@@ -194,7 +194,8 @@ def check_heaps(compose: Compose) -> None:
     for name in ("kafka", "connect"):
         environment = compose["services"][name]["environment"]
         options = f"{environment['KAFKA_HEAP_OPTS']} {environment['KAFKA_JVM_PERFORMANCE_OPTS']}".split()
-        assert set(options) <= set(java.FLAGS), name
+        assert set(options) <= {*java.FLAGS, *java.COMPILERS[name]}, name
+        assert set(java.COMPILERS[name]) <= set(options), name
         assert {option for option in java.FLAGS if option.startswith("-Xm")} <= set(options), name
 
 
