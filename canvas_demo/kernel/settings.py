@@ -95,9 +95,9 @@ class Settings(BaseSettings):
         300.0, description="seconds that a consumer may take over a batch before others get its partitions", ge=6
     )
     debezium_poll: int = Field(
-        1,
+        2,
         description="milliseconds between two looks of Debezium at the log: later events, or less of a processor "
-        "while nothing happens (half a core at 1, a tenth at 10)",
+        "while nothing happens (a third of a core at 2, a tenth at 10)",
         ge=1,
     )
     metrics_listen: str = Field(
