@@ -1,7 +1,7 @@
 """PostgreSQL: a pool of connections per module, under a role that can touch that module's schema alone."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncPipeline
 from psycopg.errors import InFailedSqlTransaction
+from psycopg.generators import send
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -27,15 +28,28 @@ class Connection(psycopg.AsyncConnection[DictRow]):
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
-        """Send statements together; see `_ended_by_its_sync`."""
+        """Send statements together; see `_Pipeline`."""
+        self._pipeline = self._pipeline or _Pipeline(self)
         async with super().pipeline() as pipeline:
-            yield _ended_by_its_sync(pipeline)
+            yield pipeline
 
     @asynccontextmanager
     async def _pipeline_nolock(self) -> AsyncIterator[AsyncPipeline]:
         """The same for ``executemany``."""
-        async with super()._pipeline_nolock() as pipeline:
-            yield _ended_by_its_sync(pipeline)
+        pipeline = self._pipeline = _Pipeline(self, _no_lock=True)
+        try:
+            async with pipeline:
+                yield pipeline
+        finally:
+            self._pipeline = None
+
+    def _start_query(self) -> Generator[Any, Any, None]:
+        """Begin a transaction where there is none; in a pipeline, without waiting for the answer."""
+        if self._pipeline is None or self.info.transaction_status is not TransactionStatus.IDLE:
+            yield from super()._start_query()
+        elif not self.autocommit:
+            yield from self._exec_command(self._get_tx_start_command())
+            yield from self._pipeline._communicate_gen()  # noqa: SLF001  (what is overridden is psycopg's own)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,24 +78,32 @@ class Connection(psycopg.AsyncConnection[DictRow]):
             raise InFailedSqlTransaction("a statement of this transaction had failed: nothing of it is stored")
 
 
-def _ended_by_its_sync(pipeline: Any) -> AsyncPipeline:  # noqa: ANN401  (what is replaced is psycopg's own)
-    """The pipeline, whose last word is its Sync message.
+class _Pipeline(AsyncPipeline):
+    """A pipeline that sends all it was given with one write, when an answer is wanted or it ends.
 
-    psycopg's own ends with a Flush. Where that arrives after the Sync, PostgreSQL has heard from its client
-    once more, and no longer counts for how long the transaction is left alone: what a frozen process holds
-    would be held for good.
+    psycopg's own makes a write of each statement, and waits for the answer to BEGIN first.
+
+    Its last word is its Sync message; psycopg's own ends with a Flush. Where that arrives after the Sync,
+    PostgreSQL has heard from its client once more, and no longer counts for how long the transaction is
+    left alone: what a frozen process holds would be held for good.
     """
 
-    def end() -> Iterator[Any]:
-        try:
-            pipeline._enqueue_sync()  # noqa: SLF001
-            yield from pipeline._communicate_gen()  # noqa: SLF001
-        finally:
-            yield from pipeline._fetch_gen(flush=False)  # noqa: SLF001
+    def _communicate_gen(self) -> Generator[Any, Any, None]:
+        """Give libpq the statements, which keeps them."""
+        while self.command_queue:
+            self.command_queue.popleft()()
+        yield from ()
 
-    pipeline._exit_gen = end  # noqa: SLF001
-    ended: AsyncPipeline = pipeline
-    return ended
+    def _fetch_gen(self, *, flush: bool) -> Generator[Any, Any, None]:
+        if self.result_queue:
+            yield from self._communicate_gen()
+            if flush:
+                self.pgconn.send_flush_request()
+            yield from send(self.pgconn)
+            yield from super()._fetch_gen(flush=False)
+
+    def _exit_gen(self) -> Generator[Any, Any, None]:
+        yield from self._sync_gen()
 
 
 Pool = AsyncConnectionPool[Connection]

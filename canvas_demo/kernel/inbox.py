@@ -18,7 +18,7 @@ from canvas_demo.kernel.failures import backoff, passes
 from canvas_demo.kernel.kafka import Delivered, NotAnEvent, Record
 from canvas_demo.kernel.metrics import REACTION_FAILURES, REACTION_SECONDS
 from canvas_demo.kernel.outbox import QUERIES
-from canvas_demo.kernel.parking import AGAIN, BEHIND, Parking, blocked, lane_of, park
+from canvas_demo.kernel.parking import AGAIN, BEHIND, Parking, find_blocked, lane_of, park
 from canvas_demo.kernel.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -192,11 +192,11 @@ class Inbox:
         lanes = {lane for each in batch if (lane := lane_of(each.record))}
         async with connection.pipeline():
             claimed = await connection.execute(QUERIES["claim_events"], claim)
-            closed = await blocked(connection, self._consumer, lanes)
+            blocked = await find_blocked(connection, self._consumer, lanes)
         ids = {row["event_id"] for row in await claimed.fetchall()}
         new = []
         for each in batch:
             if each.id in ids:
                 ids.discard(each.id)
                 new.append(each)
-        return new, set(closed)
+        return new, {(row["topic"], row["key"]) for row in await blocked.fetchall()}

@@ -62,7 +62,8 @@ async def append(
             }
         )
     with _refusals(aggregate_type, after_version):
-        await connection.cursor().executemany(QUERIES["append_event"], rows)
+        for row in rows:
+            await connection.execute(QUERIES["append_event"], row)
     return after_version + len(rows)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from canvas_demo.kernel.database import Connection
@@ -34,12 +36,11 @@ def lane_of(record: Record) -> Lane | None:
     return None if record.key is None else (record.topic, record.key)
 
 
-async def blocked(connection: Connection, consumer: str, lanes: Iterable[Lane]) -> set[Lane]:
-    """Those of ``lanes`` that have a record parked."""
+async def find_blocked(connection: Connection, consumer: str, lanes: Iterable[Lane]) -> AsyncCursor[DictRow]:
+    """Those of ``lanes`` that have a record parked, as rows: to be read when the caller's pipeline has ended."""
     topics, keys = zip(*set(lanes), strict=True) if lanes else ((), ())
     asked = {"consumer": consumer, "topics": list(topics), "keys": list(keys)}
-    cursor = await connection.execute(QUERIES["blocked_keys"], asked)
-    return {(row["topic"], row["key"]) for row in await cursor.fetchall()}
+    return await connection.execute(QUERIES["blocked_keys"], asked)
 
 
 @dataclass(frozen=True)

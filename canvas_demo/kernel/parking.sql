@@ -3,7 +3,7 @@
 -- name: blocked_keys
 -- Read after the claim, by a statement of its own: what another member parked meanwhile is seen.
 SELECT DISTINCT parked.topic, parked.key
-FROM parked JOIN unnest(%(topics)s::text[], %(keys)s::text[]) AS asked (topic, key)
+FROM parked JOIN unnest(%(topics)b::text[], %(keys)b::text[]) AS asked (topic, key)
     ON parked.topic = asked.topic AND parked.key = asked.key
 WHERE parked.consumer = %(consumer)s
 

@@ -43,7 +43,7 @@ LIMIT %(limit)s
 -- name: claim_events
 -- The events of a batch that this consumer has not handled yet; from here on it has.
 INSERT INTO inbox (consumer, event_id)
-SELECT %(consumer)s, event_id FROM unnest(%(event_ids)s::uuid[]) AS event_id
+SELECT %(consumer)s, event_id FROM unnest(%(event_ids)b::uuid[]) AS event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id::text
 

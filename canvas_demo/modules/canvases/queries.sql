@@ -22,7 +22,7 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('canvases/file/' || %s, 0))
 -- name: hold_files_alone
 -- Until the transaction ends, none of the files is placed; who places one is waited for. In one order, for all.
 SELECT pg_advisory_xact_lock(key)
-FROM (SELECT DISTINCT hashtextextended('canvases/file/' || id, 0) AS key FROM unnest(%s::text[]) AS id ORDER BY key)
+FROM (SELECT DISTINCT hashtextextended('canvases/file/' || id, 0) AS key FROM unnest(%b::text[]) AS id ORDER BY key)
 
 -- name: canvases_of_file
 SELECT DISTINCT canvas_id FROM item WHERE file_id = %s AND file_id <> '' ORDER BY canvas_id

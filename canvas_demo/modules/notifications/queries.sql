@@ -33,7 +33,7 @@ ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED
 -- name: subscribers
 SELECT subject, organization_id, connection_id
 FROM subscription
-WHERE state = 'SUBSCRIBED' AND subject = ANY (%(subject)s::text[])
+WHERE state = 'SUBSCRIBED' AND subject = ANY (%(subject)b::text[])
 
 -- name: others
 SELECT connection_id FROM subscription
@@ -78,7 +78,7 @@ ORDER BY subscription_id
 -- name: record_events
 -- Locks the subjects: whoever subscribes to one meanwhile waits, and then finds the events in the feed.
 WITH event AS (
-    SELECT * FROM unnest(%(subject)s::text[], %(event_id)s::uuid[], %(event)s::json[])
+    SELECT * FROM unnest(%(subject)b::text[], %(event_id)b::uuid[], %(event)b::json[])
     WITH ORDINALITY AS event (subject, event_id, event, place)
 ), moved AS (
     INSERT INTO subject (subject, cursor)
