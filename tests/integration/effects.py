@@ -69,10 +69,10 @@ class Effects:
             raise self.error
 
     @asynccontextmanager
-    async def running(self, reaction: Reaction | None = None) -> AsyncIterator[None]:
-        reactions = {(self.type, "Tested"): reaction or self.react}
-        async with Consumer(self.settings, self.consumer, self.pool, reactions).running():
-            yield
+    async def running(self, reaction: Reaction | None = None) -> AsyncIterator[Consumer]:
+        consumer = Consumer(self.settings, self.consumer, self.pool, {(self.type, "Tested"): reaction or self.react})
+        async with consumer.running():
+            yield consumer
 
     def record(self, event_id: str, key: str = "a", offset: int = 0) -> Record:
         """A record as a consumer gets it."""

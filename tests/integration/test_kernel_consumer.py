@@ -1,5 +1,6 @@
 """A record has one effect, however often it comes and whatever goes wrong on the way."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,11 +8,15 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import generate_latest
 
 from canvas_demo.kernel import consumer
-from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.database import Connection, open_pool
+from canvas_demo.kernel.kafka import Delivered
 from canvas_demo.kernel.outbox import read_stream
 from tests.integration.effects import Effects, quick
+from tests.integration.test_operations import metrics
+from tests.integration.websocket_clients import until_async
 
 
 @pytest.fixture
@@ -47,6 +52,34 @@ async def test_a_reaction_that_fails_leaves_nothing_and_is_tried_again_in_order(
     async with effects.running():
         await effects.until(one, two, three)
     assert effects.fail_at == {two: 0}
+
+
+async def test_the_lag_is_the_number_of_records_whose_offsets_are_not_committed(effects: Effects) -> None:
+    first, *others = (str(uuid4()) for _ in range(6))
+    begun, free = asyncio.Event(), asyncio.Event()
+
+    async def react(connection: Connection, event: Delivered) -> None:
+        if event.id != first:
+            begun.set()
+            await free.wait()
+        await effects.react(connection, event)
+
+    async with effects.running(react) as running:
+
+        async def lag() -> float:
+            await running.measure()
+            return metrics(generate_latest().decode())["canvas_demo_consumer_lag"][effects.consumer,]
+
+        effects.produce(first)
+        await effects.until(first)
+        await until_async(lag, lambda now: now == 0)
+        effects.produce(*others)
+        await begun.wait()
+        told = asyncio.create_task(lag())
+        await asyncio.sleep(0)  # it has asked
+        free.set()
+        assert await told == len(others)
+        await until_async(lag, lambda now: now == 0)
 
 
 class Deaf:

@@ -21,6 +21,7 @@ from tests.integration.test_operations import metrics
 
 DEADLINE = 120.0
 LIMIT = 128 * 1024 * 1024
+SEGMENT = 16 * 1024 * 1024
 KEYS = ("A", "B", "C")
 
 
@@ -167,10 +168,11 @@ def test_wal_that_is_kept_is_an_alarm_well_before_the_slot_is_lost_and_then_it_i
         assert alarming["alarming"]
         assert alarming["wal_status"] not in ("lost", "missing")
         assert LIMIT / 4 < alarming["retained"] < LIMIT
+        until(lambda: told_of_slot(stack, "lag_bytes"), lambda lag: 2 * SEGMENT < lag <= alarming["retained"] + SEGMENT)
         assert "ALARM" in stack.cli("status")
         until(lambda: said(stack, "slot keeps much WAL"), lambda lines: len(lines) == 1)
         assert told_of_slot(stack, "losses_total") == before
-        fill_segments(url, LIMIT // (16 * 1024**2))
+        fill_segments(url, LIMIT // SEGMENT)
         until(lambda: told_of_slot(stack, "losses_total"), lambda now: now == before + 1)
         assert [line["wal_status"] for line in said(stack, "slot lost")] == ["lost"]
         until(lambda: stack.cli("status"), lambda text: f"{SLOT} is missing" in text)
@@ -180,3 +182,4 @@ def test_wal_that_is_kept_is_an_alarm_well_before_the_slot_is_lost_and_then_it_i
     assert writer.read_first_arrivals() == {key: list(range(1, 10)) for key in KEYS}
     until(lambda: slot_of(stack), lambda slot: slot["active"] and not slot["alarming"])
     until(lambda: said(stack, "slot is back"), lambda lines: len(lines) == 1)
+    until(lambda: told_of_slot(stack, "lag_bytes"), lambda lag: lag < SEGMENT)
