@@ -29,7 +29,9 @@ class Connection(psycopg.AsyncConnection[DictRow]):
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
         """Send statements together; see `_Pipeline`."""
-        self._pipeline = self._pipeline or _Pipeline(self)
+        async with self.lock:
+            self._check_connection_ok()
+            self._pipeline = self._pipeline or _Pipeline(self)
         async with super().pipeline() as pipeline:
             yield pipeline
 
@@ -60,11 +62,13 @@ class Connection(psycopg.AsyncConnection[DictRow]):
         next would take them for his own, and do his work outside of a transaction.
 
         Raises InFailedSqlTransaction where one of its statements had failed, and nobody heard of it:
-        PostgreSQL would take the COMMIT, and roll back.
+        PostgreSQL would take the COMMIT, and roll back, and psycopg would count on statements that were not prepared.
         """
         unheard = kind is None and self.info.transaction_status is TransactionStatus.INERROR
         ended = False
         try:
+            if unheard:
+                await self.rollback()
             if kind is None or issubclass(kind, Exception):
                 await super().__aexit__(kind, error, trace)
                 ended = True
@@ -79,13 +83,14 @@ class Connection(psycopg.AsyncConnection[DictRow]):
 
 
 class _Pipeline(AsyncPipeline):
-    """A pipeline that sends all it was given with one write, when an answer is wanted or it ends.
+    """A pipeline that sends together all it was given, when an answer is wanted or it ends.
 
     psycopg's own makes a write of each statement, and waits for the answer to BEGIN first.
 
-    Its last word is its Sync message; psycopg's own ends with a Flush. Where that arrives after the Sync,
-    PostgreSQL has heard from its client once more, and no longer counts for how long the transaction is
-    left alone: what a frozen process holds would be held for good.
+    Its last word is a Sync message each time, where psycopg's own asks for answers with a Flush. Only the answer to
+    a Sync tells the client that it is in a transaction; and where a Flush arrives after the Sync, PostgreSQL has
+    heard from its client once more, and no longer counts for how long the transaction is left alone: what a frozen
+    process holds would be held for good.
     """
 
     def _communicate_gen(self) -> Generator[Any, Any, None]:
@@ -96,14 +101,15 @@ class _Pipeline(AsyncPipeline):
 
     def _fetch_gen(self, *, flush: bool) -> Generator[Any, Any, None]:
         if self.result_queue:
-            yield from self._communicate_gen()
             if flush:
-                self.pgconn.send_flush_request()
+                self._enqueue_sync()
+            yield from self._communicate_gen()
             yield from send(self.pgconn)
             yield from super()._fetch_gen(flush=False)
 
     def _exit_gen(self) -> Generator[Any, Any, None]:
-        yield from self._sync_gen()
+        if self.result_queue or self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            yield from self._sync_gen()
 
 
 Pool = AsyncConnectionPool[Connection]

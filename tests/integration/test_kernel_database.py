@@ -154,3 +154,32 @@ async def test_a_statement_that_failed_unheard_is_told_of_where_it_would_be_take
             await work(pool)
         async with pool.connection() as connection:
             assert await (await connection.execute("SELECT 1 AS one")).fetchone() == {"one": 1}
+
+
+async def test_a_savepoint_in_a_pipeline_that_has_read_an_answer_commits_nothing(stack: Any) -> None:
+    aggregate = (f"test-{uuid4()}", "a")
+    async with open_pool(stack.settings, "canvases") as pool:
+        with suppress(LookupError):
+            async with pool.connection() as connection, connection.pipeline():
+                await (await connection.execute("SELECT 1")).fetchone()
+                async with connection.transaction():
+                    await append(connection, aggregate, 0, ORGANIZATION, [CanvasRenamed(name="no")], datetime.now(UTC))
+                raise LookupError("what is done is to be undone")
+        async with pool.connection() as reader:
+            assert await read_stream(reader, aggregate) == []
+
+
+async def test_a_failure_that_nobody_heard_of_costs_the_next_user_of_the_connection_nothing(stack: Any) -> None:
+    """psycopg prepares a statement that was sent five times; behind one that fails it is not prepared."""
+    async with open_pool(stack.settings, "canvases") as pool:
+        async with pool.connection() as connection:
+            for _ in range(5):
+                await connection.execute("SELECT 42")
+        with suppress(psycopg.errors.InFailedSqlTransaction):
+            async with pool.connection() as connection:
+                with suppress(psycopg.errors.DivisionByZero):
+                    async with connection.pipeline():
+                        await connection.execute("SELECT 1 / 0")
+                        await connection.execute("SELECT 42")
+        async with pool.connection() as connection:
+            assert await (await connection.execute("SELECT 42")).fetchone() is not None
