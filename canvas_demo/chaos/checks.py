@@ -135,9 +135,11 @@ def _view_faults(view: View, newest: int) -> list[str]:
     if view.first is None:
         return ["was never subscribed"]
     faults, at = [], view.first
-    gaps = dict(view.told_gaps)
+    gaps = {gap.had: gap.to for gap in view.told_gaps}
     faults += [
-        f"was told of a gap from {had} to {to}, which the feed held" for had, to in gaps.items() if to <= had + KEEP
+        f"was told of a gap from {gap.had} to {gap.to}, which the feed held"
+        for gap in view.told_gaps
+        if gap.to <= gap.had + KEEP and not gap.again
     ]
     for frame in view.seen:
         while at in gaps and frame.cursor != at + 1:

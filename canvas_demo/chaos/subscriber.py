@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -23,6 +23,17 @@ class Seen:
     version: int
 
 
+class Gap(NamedTuple):
+    """What a subscriber was told with ``recovered: false``.
+
+    ``again``: it had an answer on this connection, from an attempt that was undone; nobody knows what that one said.
+    """
+
+    had: int
+    to: int
+    again: bool = False
+
+
 @dataclass
 class View:
     """What a subscriber was told of one subject."""
@@ -31,8 +42,8 @@ class View:
     """The cursor at which it began."""
     cursor: int = 0
     seen: list[Seen] = field(default_factory=list)
-    told_gaps: list[tuple[int, int]] = field(default_factory=list)
-    """(cursor that it had, cursor from which it went on), each told with ``recovered: false``."""
+    told_gaps: list[Gap] = field(default_factory=list)
+    """From the cursor that it had to the one from which it went on."""
 
 
 class Subscriber:
@@ -81,7 +92,7 @@ class Subscriber:
             async for text in socket:
                 frame = json.loads(text)
                 if frame["type"] == "subscribed":
-                    self._subscribed(frame)
+                    self._subscribed(frame, again=frame["subject"] not in waiting)
                     waiting.discard(frame["subject"])
                     if not waiting:
                         limit.reschedule(None)
@@ -91,12 +102,12 @@ class Subscriber:
                 elif frame["type"] == "error":
                     return  # refused for now: another attempt at the next host
 
-    def _subscribed(self, frame: dict[str, Any]) -> None:
+    def _subscribed(self, frame: dict[str, Any], *, again: bool) -> None:
         view = self.views[frame["subject"]]
         if view.first is None:
             view.first = view.cursor = frame["cursor"]
         elif not frame["recovered"]:
-            view.told_gaps.append((view.cursor, frame["cursor"]))
+            view.told_gaps.append(Gap(view.cursor, frame["cursor"], again))
             view.cursor = frame["cursor"]
 
     def _event(self, frame: dict[str, Any]) -> None:
