@@ -19,7 +19,7 @@ def when_organization_key_destroyed_forget(aggregates: Sequence[Aggregate[Any]],
     """
 
     async def forget(connection: Connection, delivered: Delivered) -> None:
-        connection.keys.forget(delivered.organization_id)
+        connection.keys.destroyed(delivered.organization_id)
         await connection.execute(QUERIES["forget_organization"], {"organization_id": delivered.organization_id})
         for statement in (QUERIES["forget_answers"], *besides):
             await connection.execute(statement, [delivered.organization_id])

@@ -19,6 +19,7 @@ class KeyRing:
     def __init__(self, channels: Channels) -> None:
         self._keys = keys_pb2_grpc.KeysStub(channels.to("keys"))
         self._known: dict[tuple[str, int], tuple[float, tuple[int, Sealer] | None]] = {}
+        self._destroyed: set[str] = set()
 
     async def newest(self, organization_id: str) -> tuple[int, Sealer]:
         """The key to seal with, and its version. Raises `Gone` where the organisation's keys were destroyed."""
@@ -32,11 +33,17 @@ class KeyRing:
         found = await self._key(organization_id, version)
         return found[1] if found else None
 
-    def forget(self, organization_id: str) -> None:
-        """Ask again for the organisation's keys."""
-        self._known = {key: known for key, known in self._known.items() if key[0] != organization_id}
+    def destroyed(self, organization_id: str) -> None:
+        """Use no key of the organisation from here on, and ask for none: whoever heard of the event knows.
+
+        The event may come before the transaction that wrote it is seen by others in PostgreSQL: a commit is in the
+        log first. Keys would then be had once more.
+        """
+        self._destroyed.add(organization_id)
 
     async def _key(self, organization_id: str, version: int) -> tuple[int, Sealer] | None:
+        if organization_id in self._destroyed:
+            return None
         fetched_at, key = self._known.get((organization_id, version), (float("-inf"), None))
         if time.monotonic() - fetched_at > REMEMBERED:
             if len(self._known) >= LIMIT:

@@ -4,14 +4,20 @@ import asyncio
 import base64
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
+from canvas_demo.kernel.database import open_pool
+from canvas_demo.kernel.forgetting import when_organization_key_destroyed_forget
+from canvas_demo.kernel.kafka import Delivered, Record, topic_of
 from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.settings import MODULES
+from canvas_demo.modules.canvases.store import CANVAS, load
 from tests.integration import api
+from tests.integration.effects import headers_of
 from tests.integration.story import told
 from tests.integration.uploading import creation
 from tests.integration.websocket_clients import Person, Socket, opened, until
@@ -128,3 +134,16 @@ async def test_whoever_still_knows_a_destroyed_key_can_write_nothing_personal_on
     ada.call("DELETE", f"/api/canvases/{canvas_id}", 204)
     shown = ada.canvas(canvas_id)
     assert (shown["name"], shown["archived"]) == ("Plan", True)
+
+
+async def test_that_keys_were_destroyed_is_believed_before_the_module_keys_can_see_it(stack: Any) -> None:
+    """A commit is in the log, and may be in Kafka, before others see it: keys still hands them out then."""
+    person = api.newcomer(stack.env["WEB_URL"])
+    organization_id, canvas_id = person.user["organization_id"], person.new_canvas("Greenhouse")
+    headers = headers_of(str(uuid4()), f"key/{organization_id}") | {"ce_organizationid": organization_id}
+    event = Delivered.of(Record(topic_of("key"), 0, 0, organization_id, headers, b"{}"))
+    async with open_pool(stack.settings, "canvases") as pool, pool.connection() as connection:
+        await when_organization_key_destroyed_forget([CANVAS])(connection, event)
+        left = await load(connection, canvas_id)
+    assert left.state
+    assert left.state.name.startswith("destroyed-")
