@@ -293,12 +293,13 @@ def bench_streams(
 def bench_files(
     *,
     size: Annotated[int, typer.Option(min=1, help="MiB of the file.")] = 1024,
+    rounds: Rounds = 3,
     json: AsJson = False,
 ) -> None:
     """Time a file's way up and down, encrypted, and weigh the memory that it takes."""
     from canvas_demo.bench.files import print_files
 
-    print_files(size, as_json=json)
+    print_files(size, rounds, as_json=json)
 
 
 @bench.command("fanout")

@@ -9,11 +9,13 @@ processes: they tell what a change is worth also on a machine that has other thi
 import json
 import secrets
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +31,11 @@ from canvas_demo.stack.home import load_settings
 
 MIB = 1024 * 1024
 BLOCK = 4 * MIB
+WARM_UP = 64 * MIB
 SAMPLE_SECONDS = 0.02
+WAYS = ("upload", "download")
+Figures = dict[str, list[float]]
+"""A figure a round: MB/s as `upload_mb_s` and `download_mb_s`, processor seconds a GiB as `…_cpu_s`."""
 
 
 class Exchange:
@@ -57,8 +63,8 @@ class Exchange:
             raise RuntimeError(f"the upload was answered with {answer[:500]!r}")
         return body
 
-    def download(self, path: str) -> int:
-        """Receive a body; its bytes."""
+    def download(self, path: str) -> None:
+        """Receive a body to its end."""
         buffer = bytearray(BLOCK)
         with self._request("GET", path, {}) as sock:
             head = b""
@@ -66,10 +72,8 @@ class Exchange:
                 head += sock.recv(65536)
             if not head.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(f"the download was answered with {head[:500]!r}")
-            size = len(head.partition(b"\r\n\r\n")[2])
-            while received := sock.recv_into(buffer):
-                size += received
-        return size
+            while sock.recv_into(buffer):
+                pass
 
     def _request(self, method: str, path: str, headers: dict[str, str]) -> socket.socket:
         said = {"Host": "bench", "Connection": "close", **self._headers, **headers}
@@ -79,68 +83,99 @@ class Exchange:
         return sock
 
 
-def print_files(size: int, *, as_json: bool) -> None:
+def print_files(size: int, rounds: int, *, as_json: bool) -> None:
     """Measure on the stack that runs with files of ``size`` MiB, and print the figures, or JSON."""
     settings = load_settings()
-    figures = measure(of_running(settings), str(settings.home), size * MIB)
+    figures, memory = measure(of_running(settings), str(settings.home), size * MIB, rounds)
     if as_json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps({**figures, "memory_added_mib": memory}, indent=2))
         return
-    print(f"{size} MiB, one after the other")
+    print(f"{size} MiB, one after the other; median of {rounds} rounds, and the one before them")
     for name, of in figures.items():
-        print(f"{name:10} upload {of['upload_mb_s']:6.0f} MB/s   download {of['download_mb_s']:6.0f} MB/s")
-    files = figures["files"]
-    print(f"the backend's processors, a GiB: {files['upload_cpu_s']:.1f} s up, {files['download_cpu_s']:.1f} s down")
-    print(f"the transfer added at most {files['memory_added_mib']:.0f} MiB to the backend")
+        ways = (f"{way} {_typical(of, way):6.0f} MB/s (at first {of[way + '_mb_s'][0]:6.0f})" for way in WAYS)
+        print(f"{name:10} {'   '.join(ways)}")
+    seconds = (f"{statistics.median(figures['files'][way + '_cpu_s']):.1f} s {way}" for way in WAYS)
+    print(f"the backend's processors, a GiB: {', '.join(seconds)}")
+    print(f"the transfers added at most {memory:.0f} MiB to the backend")
 
 
-def measure(environment: dict[str, Any], home: str, size: int) -> dict[str, dict[str, float]]:
-    """MB/s (10⁶ bytes) up and down, and the MiB that the backend grew by; of the peer too."""
-    with tempfile.TemporaryDirectory(dir=home) as folder, _plain_server(Path(folder) / "content") as url:
+def _typical(of: Figures, way: str) -> float:
+    return statistics.median(of[f"{way}_mb_s"][1:])
+
+
+def measure(environment: dict[str, Any], home: str, size: int, rounds: int) -> tuple[dict[str, Figures], float]:
+    """MB/s (10⁶ bytes) up and down, the peer's too, by turns: a first round, and ``rounds`` more.
+
+    The first writes to memory of the machine that nobody has used before, which can cost a virtual machine
+    a fifth of it. And the MiB that the backend grew by at most.
+    """
+    figures: dict[str, Figures] = {"files": defaultdict(list), "plain": defaultdict(list)}
+    ours = _Files(environment)
+    ours.transfer(WARM_UP)  # what the first transfer needs, each has
+    with (
+        tempfile.TemporaryDirectory(dir=home) as folder,
+        _plain_server(Path(folder) / "content") as url,
+        _memory(home) as memory,
+    ):
         peer = Exchange(url, {})
-        peer.upload("/", 8 * MIB)
-        plain = {
-            "upload_mb_s": _speed(size, lambda: peer.upload("/", size)),
-            "download_mb_s": _speed(size, lambda: peer.download("/")),
-        }
-    return {"files": _files(environment, home, size), "plain": plain}
+        for _ in range(1 + rounds):
+            with _timed(figures["plain"], "upload", size):
+                peer.upload("/", size)
+            with _timed(figures["plain"], "download", size):
+                peer.download("/")
+            with _timed(figures["files"], "upload", size), _processors(home, figures["files"], "upload", size):
+                file_id = ours.upload(size)
+            with _timed(figures["files"], "download", size), _processors(home, figures["files"], "download", size):
+                ours.download(file_id)
+            ours.delete(file_id)
+    return figures, memory()
 
 
-def _files(environment: dict[str, Any], home: str, size: int) -> dict[str, float]:
-    web = environment["WEB_URL"]
-    token, canvas = new_canvas(web)
-    headers = {"Authorization": f"Bearer {token}"}
-    exchange = Exchange(web, headers)
-    with httpx.Client(base_url=web, timeout=60, headers=headers) as http:
+class _Files:
+    """Files on a canvas of the bench's own."""
 
-        def upload(size: int) -> str:
-            before = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n'
-            kind = {"Content-Type": "multipart/form-data; boundary=cut"}
-            path = f"/api/canvases/{canvas}/files"
-            answer = json.loads(exchange.upload(path, size, before, b"\r\n--cut--\r\n", **kind))
-            return str(answer["file"]["id"])
+    def __init__(self, environment: dict[str, Any]) -> None:
+        self._web = environment["WEB_URL"]
+        token, self._canvas = new_canvas(self._web)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._exchange = Exchange(self._web, self._headers)
 
-        exchange.download(f"/api/files/{upload(64 * MIB)}/content")  # what the first transfer needs, each has
-        ids: list[str] = []
-        with _memory(home) as memory:
-            with _processors(home, size) as up_cpu:
-                up = _speed(size, lambda: ids.append(upload(size)))
-            with _processors(home, size) as down_cpu:
-                down = _speed(size, lambda: exchange.download(f"/api/files/{ids[0]}/content"))
-        http.delete(f"/api/files/{ids[0]}").raise_for_status()
-    return {
-        "upload_mb_s": up,
-        "download_mb_s": down,
-        "upload_cpu_s": up_cpu[0],
-        "download_cpu_s": down_cpu[0],
-        "memory_added_mib": memory(),
-    }
+    def upload(self, size: int) -> str:
+        """Send a file of ``size`` bytes, as a browser does; its id."""
+        before = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=cut"}
+        answer = self._exchange.upload(f"/api/canvases/{self._canvas}/files", size, before, b"\r\n--cut--\r\n", **kind)
+        return str(json.loads(answer)["file"]["id"])
+
+    def download(self, file_id: str) -> None:
+        """Receive its content."""
+        self._exchange.download(f"/api/files/{file_id}/content")
+
+    def delete(self, file_id: str) -> None:
+        """Remove it."""
+        httpx.delete(f"{self._web}/api/files/{file_id}", headers=self._headers, timeout=60).raise_for_status()
+
+    def transfer(self, size: int) -> None:
+        """All of it, with nothing left."""
+        file_id = self.upload(size)
+        self.download(file_id)
+        self.delete(file_id)
 
 
-def _speed(size: int, transfer: Any) -> float:  # noqa: ANN401  (whatever it answers)
+@contextmanager
+def _timed(figures: Figures, way: str, size: int) -> Iterator[None]:
     start = time.perf_counter()
-    transfer()
-    return round(size / 1e6 / (time.perf_counter() - start), 1)
+    yield
+    figures[f"{way}_mb_s"].append(round(size / 1e6 / (time.perf_counter() - start), 1))
+
+
+@contextmanager
+def _processors(home: str, figures: Figures, way: str, size: int) -> Iterator[None]:
+    """The processor seconds of the backend in the block, as if ``size`` were a GiB."""
+    processes = _backend(home)
+    before = _cpu(processes)
+    yield
+    figures[f"{way}_cpu_s"].append(round((_cpu(processes) - before) * 1024 * MIB / size, 2))
 
 
 @contextmanager
@@ -152,15 +187,6 @@ def _plain_server(path: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
         finally:
             server.terminate()
-
-
-@contextmanager
-def _processors(home: str, size: int) -> Iterator[list[float]]:
-    """The processor seconds of the backend in the block, as if ``size`` were a GiB."""
-    processes, taken = _backend(home), list[float]()
-    before = _cpu(processes)
-    yield taken
-    taken.append(round((_cpu(processes) - before) * 1024 * MIB / size, 2))
 
 
 @contextmanager

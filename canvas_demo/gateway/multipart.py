@@ -32,14 +32,14 @@ class PartEnds:
     """The part that began last is complete."""
 
 
-Piece = PartBegins | bytes | PartEnds
+Piece = PartBegins | memoryview | PartEnds
 
 
 async def read_form(body: AsyncIterator[bytes], content_type: str) -> AsyncIterator[Piece]:
     """The pieces of a form: each part begins, has any number of bytes, and ends.
 
-    Holds no more than the chunk of ``body`` at hand. Raises 415 where the body is no form, and
-    `Invalid` where it breaks the form's rules or ends before its last boundary.
+    Holds no more than the chunk of ``body`` at hand; the bytes are views of it. Raises 415 where the
+    body is no form, and `Invalid` where it breaks the form's rules or ends before its last boundary.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -83,7 +83,7 @@ class _Pieces:
             "on_header_value": partial(self._add, "_value"),
             "on_header_end": self._end_header,
             "on_headers_finished": self._begin_part,
-            "on_part_data": lambda data, start, end: self._pieces.append(data[start:end]),
+            "on_part_data": lambda data, start, end: self._pieces.append(memoryview(data)[start:end]),
             "on_part_end": lambda: self._pieces.append(PartEnds()),
             "on_end": self._end,
         }

@@ -24,7 +24,7 @@ class Sending:
     def __init__(self, call: "StreamUnaryCall[pb.AppendContentRequest, pb.Upload]") -> None:
         self._call = call
         self._stopped = Stopped(call)
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | memoryview] = []
         self._waiting_size = 0
         self.size = 0
         """Bytes so far."""
@@ -36,7 +36,7 @@ class Sending:
         await sending._write(pb.AppendContentRequest(append=append))
         return sending
 
-    async def send(self, piece: bytes) -> None:
+    async def send(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._waiting.append(piece)
         self._waiting_size += len(piece)

@@ -219,13 +219,18 @@ def grpc_addresses(settings: Settings, layout: Layout) -> dict[str, str]:
 
 
 BACKEND_NEEDS = ("postgres", "kafka", "migrations")
+ALLOCATOR = {"MALLOC_ARENA_MAX": "1"}
+"""glibc's malloc keeps what was freed apart for nearly every thread; from one arena, all of them take it again.
+
+See docs/decisions/one-arena.md.
+"""
 
 
 def part_environment(settings: Settings, layout: Layout) -> dict[str, str]:
     """What every process of ours is told: the settings, and where to find modules that have several instances."""
     addresses = grpc_addresses(settings, layout)
     further = {"CANVAS_DEMO_GRPC_ADDRESSES": json.dumps(addresses)} if addresses else {}
-    return {**children_environment(settings), **further}
+    return {**ALLOCATOR, **children_environment(settings), **further}
 
 
 def listening(settings: Settings, module: str, number: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import java, native
 from canvas_demo.stack.component import AcceptsQueries, Answers, Component, Ends, Layout, Listens, Streams
-from canvas_demo.stack.declaration import declare
+from canvas_demo.stack.declaration import ALLOCATOR, declare
 from canvas_demo.stack.files import connectors
 
 ROOT = Path(__file__).parents[2]
@@ -225,9 +225,8 @@ def check_environment(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None
     fields = {f"CANVAS_DEMO_{field.upper()}" for field in Settings.model_fields}
     placed = {"CANVAS_DEMO_GRPC_LISTEN", "CANVAS_DEMO_GRPC_ADDRESSES", "CANVAS_DEMO_WEBSOCKET_URLS"}
     for name, component in ours(declared()).items():
-        environment = compose["services"][name]["environment"]
-        assert set(environment) <= fields, name
-        own = {key: value for key, value in component.environment.items() if key not in placed}
+        assert set(compose["services"][name]["environment"]) <= {*fields, *ALLOCATOR}, name
+        own = {key: value for key, value in component.environment.items() if key not in {*placed, *ALLOCATOR}}
         with monkeypatch.context() as patch:
             settings = told(compose, name, patch)
             for variable, value in own.items():
@@ -242,6 +241,12 @@ def check_environment(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None
     assert json.loads(in_containers(gateway)) == json.loads(
         compose["services"]["gateway"]["environment"]["CANVAS_DEMO_WEBSOCKET_URLS"]
     )
+
+
+def check_allocator(compose: Compose) -> None:
+    for name, component in ours(declared()).items():
+        assert component.environment.items() >= ALLOCATOR.items()
+        assert compose["services"][name]["environment"].items() >= ALLOCATOR.items(), name
 
 
 def check_secrets(compose: Compose) -> None:
@@ -284,8 +289,8 @@ def jar_version(artifact: str) -> str:
 Check = Callable[..., None]
 CHECKS: list[Check] = [
     check_schema, check_names, check_order, check_readiness, check_commands, check_ends, check_postgres, check_kafka,
-    check_connect, check_heaps, check_addresses, check_environment, check_secrets, check_metrics,
-    check_published_ports,
+    check_connect, check_heaps, check_addresses, check_environment, check_allocator, check_secrets,
+    check_metrics, check_published_ports,
 ]  # fmt: skip
 
 DRIFTS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -301,6 +306,7 @@ DRIFTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "check_heaps": lambda services: services["connect"]["environment"].update(KAFKA_HEAP_OPTS="-Xmx2g"),
     "check_addresses": lambda services: services["websockets"]["networks"]["default"]["aliases"].clear(),
     "check_environment": lambda services: services["files"]["environment"].update(CANVAS_DEMO_PORT_POSTGRES="5432"),
+    "check_allocator": lambda services: services["files"]["environment"].pop("MALLOC_ARENA_MAX"),
     "check_secrets": lambda services: services["files"]["environment"].update(CANVAS_DEMO_MASTER_KEY="k"),
     "check_metrics": lambda services: services["files"]["environment"].pop("CANVAS_DEMO_METRICS_LISTEN"),
     "check_published_ports": lambda services: services["gateway"].update(ports=["0.0.0.0:3000:3000"]),

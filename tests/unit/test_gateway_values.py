@@ -28,7 +28,7 @@ def form(*parts: tuple[str, bytes], end: bytes = b"--cut--\r\n") -> bytes:
     return b"".join(rendered) + end
 
 
-async def pieces_of(body: bytes, sizes: Sequence[int] = (), content_type: str = FORM) -> list[Piece]:
+async def pieces_of(body: bytes, sizes: Sequence[int] = (), content_type: str = FORM) -> list[Piece | bytes]:
     """The pieces of ``body`` as it arrives in chunks of ``sizes``; runs of bytes in one."""
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -38,12 +38,12 @@ async def pieces_of(body: bytes, sizes: Sequence[int] = (), content_type: str = 
             start += size
         yield body[start:]
 
-    found: list[Piece] = []
+    found: list[Piece | bytes] = []
     async for piece in read_form(chunks(), content_type):
-        if isinstance(piece, bytes) and found and isinstance(found[-1], bytes):
+        if isinstance(piece, memoryview) and found and isinstance(found[-1], bytes):
             found[-1] += piece
         else:
-            found.append(piece)
+            found.append(bytes(piece) if isinstance(piece, memoryview) else piece)
     return found
 
 

@@ -130,9 +130,9 @@ class ContentWriter:
 
 
 def _seal(cipher: PartCipher, pieces: list[bytes]) -> bytearray:
-    plain = b"".join(pieces)
+    sealed = cipher.seal(pieces)
     pieces.clear()
-    return cipher.seal(plain)
+    return sealed
 
 
 async def read(

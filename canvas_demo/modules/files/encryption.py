@@ -10,7 +10,7 @@ that was swapped, repeated or taken from another file fails, and nothing of it i
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -52,13 +52,12 @@ class PartCipher:
     cipher: AESGCM
     header: bytes
 
-    def seal(self, plain: bytes) -> bytearray:
-        """All the segments of a part, one after the other; at least one byte of it."""
-        sealed = bytearray(sealed_size(len(plain)))
-        source, target = memoryview(plain), memoryview(sealed)
-        last = (len(plain) - 1) // SEGMENT
-        for number, start in enumerate(range(0, len(plain), SEGMENT)):
-            segment = source[start : start + SEGMENT]
+    def seal(self, pieces: Sequence[bytes]) -> bytearray:
+        """All the segments of a part, one after the other; the part comes in pieces, with at least one byte."""
+        size = sum(map(len, pieces))
+        sealed = bytearray(sealed_size(size))
+        target, last = memoryview(sealed), (size - 1) // SEGMENT
+        for number, segment in enumerate(_segments(pieces)):
             at = number * SEALED_SEGMENT
             into = target[at : at + len(segment) + TAG]
             self.cipher.encrypt_into(self._nonce(number, last=number == last), segment, self.header, into)
@@ -78,6 +77,26 @@ class PartCipher:
 
     def _nonce(self, number: int, *, last: bool) -> bytes:
         return self.header[len(MAGIC) :] + number.to_bytes(4) + bytes([last])
+
+
+def _segments(pieces: Sequence[bytes]) -> Iterator[memoryview | bytearray]:
+    """The segments of what comes in pieces; only one that lies in several of them is copied."""
+    begun = bytearray()
+    for each in pieces:
+        piece = memoryview(each)
+        missing = SEGMENT - len(begun) if begun else 0
+        begun += piece[:missing]
+        if len(begun) == SEGMENT:
+            yield begun
+            begun = bytearray()
+        if begun:
+            continue
+        whole = missing + (len(piece) - missing) // SEGMENT * SEGMENT
+        for start in range(missing, whole, SEGMENT):
+            yield piece[start : start + SEGMENT]
+        begun += piece[whole:]
+    if begun:
+        yield begun
 
 
 def sealed_size(size: int) -> int:
