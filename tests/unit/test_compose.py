@@ -194,9 +194,10 @@ def check_heaps(compose: Compose) -> None:
     for name in ("kafka", "connect"):
         environment = compose["services"][name]["environment"]
         options = f"{environment['KAFKA_HEAP_OPTS']} {environment['KAFKA_JVM_PERFORMANCE_OPTS']}".split()
-        assert set(options) <= {*java.FLAGS, *java.COMPILERS[name]}, name
-        assert set(java.COMPILERS[name]) <= set(options), name
-        assert {option for option in java.FLAGS if option.startswith("-Xm")} <= set(options), name
+        assert set(options) <= {*java.FLAGS, *java.OPTIONS[name]}, name
+        assert {*java.OPTIONS[name], *(option for option in java.FLAGS if option.startswith("-Xm"))} <= set(options), (
+            name
+        )
 
 
 def check_addresses(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

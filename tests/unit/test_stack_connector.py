@@ -1,11 +1,13 @@
 """The one connector's configuration, and how it gets to Kafka Connect."""
 
+import re
 from typing import Any
 
 import pytest
 
 from canvas_demo.kernel.settings import MODULES, Settings
-from canvas_demo.stack import connector
+from canvas_demo.serve import WEBSOCKET_FRAME
+from canvas_demo.stack import connector, java
 from canvas_demo.stack.component import Layout
 from canvas_demo.stack.connector import TaskStatus
 from canvas_demo.stack.declaration import declare
@@ -58,6 +60,18 @@ def test_its_secrets_and_addresses_are_of_the_workers_environment() -> None:
     references = [value for value in config.values() if value.startswith("${env:")]
     assert len(references) == 5
     assert {value[6:-1] for value in references} == set(given)
+
+
+def test_what_is_under_way_fits_the_heap_whatever_the_size_of_an_event() -> None:
+    """An event holds a text of 64 KiB at most; a record is in memory about four times on its way."""
+    config = connector.read_config("outbox")
+    heap = re.search(r"-Xmx(\d+)m", " ".join(java.OPTIONS["connect"]))
+    assert heap
+    half = int(heap[1]) * 1024 * 1024 / 2
+    records = int(config["max.queue.size"]) + int(config["snapshot.fetch.size"])
+    assert (
+        records * WEBSOCKET_FRAME + 4 * int(config["producer.override.buffer.memory"]) < half
+    )
 
 
 def test_it_makes_no_publication_and_reads_each_outbox_in_its_order_where_the_slot_has_a_gap() -> None:
