@@ -69,9 +69,7 @@ def test_what_is_under_way_fits_the_heap_whatever_the_size_of_an_event() -> None
     assert heap
     half = int(heap[1]) * 1024 * 1024 / 2
     records = int(config["max.queue.size"]) + int(config["snapshot.fetch.size"])
-    assert (
-        records * WEBSOCKET_FRAME + 4 * int(config["producer.override.buffer.memory"]) < half
-    )
+    assert records * WEBSOCKET_FRAME + 4 * int(config["producer.override.buffer.memory"]) < half
 
 
 def test_it_makes_no_publication_and_reads_each_outbox_in_its_order_where_the_slot_has_a_gap() -> None:
