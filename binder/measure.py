@@ -5,36 +5,37 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import psutil
 
 EVERY = 0.5
 MEBIBYTE = 1 << 20
-WORDS = {
+NAMES = {
     "kafka.Kafka": "Kafka",
-    "ConnectDistributed": "Connect",
+    "org.apache.kafka.connect.cli.ConnectDistributed": "Connect",
     "postgres": "PostgreSQL",
-    "ipykernel": "kernel",
+    "ipykernel_launcher": "kernel",
+    "jupyter-lab": "Jupyter",
     "serve": "modules",
     "up": "supervisor",
-    "jupyter": "Jupyter",
 }
-"""What stands in a command line, and what the process is called then; the first that is found."""
+"""A word of a command line, without folders, and what the process is called then; the first that is found."""
 
 
-def name_of(process: psutil.Process) -> str:
-    """What a person calls it."""
-    words = " ".join(process.cmdline()).replace("/", " ").replace(":", " ").split()
-    return next((name for word, name in WORDS.items() if any(each.endswith(word) for each in words)), "others")
+def name_of(command: Sequence[str]) -> str:
+    """What a person calls the process with this command line."""
+    words = {word.rpartition("/")[2].partition(":")[0] for argument in command for word in argument.split()}
+    return next((name for word, name in NAMES.items() if word in words), "others")
 
 
 def used() -> Counter[str]:
-    """MiB of every process of this user by what it is, pages that several share counted once."""
+    """Bytes of every process of this user by what it is, pages that several share counted once."""
     parts: Counter[str] = Counter()
     for process in psutil.process_iter(["uids"]):
         with contextlib.suppress(psutil.Error):
             if process.info["uids"].real == os.getuid():
-                parts[name_of(process)] += round(process.memory_full_info().pss / MEBIBYTE)
+                parts[name_of(process.cmdline())] += process.memory_full_info().pss
     return parts
 
 
@@ -46,8 +47,8 @@ def main() -> None:
     while not ended:
         most = max(most, used(), key=Counter.total)
         time.sleep(EVERY)
-    print(f"memory of stack, Jupyter and a notebook: {most.total()} MiB at most (sum of PSS)")
-    print("of it", ", ".join(f"{name} {size}" for name, size in most.most_common()))
+    print(f"memory of stack, Jupyter and a notebook: {most.total() / MEBIBYTE:.0f} MiB at most (sum of PSS)")
+    print("of it", ", ".join(f"{name} {size / MEBIBYTE:.0f}" for name, size in most.most_common()))
 
 
 if __name__ == "__main__":

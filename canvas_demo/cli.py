@@ -332,7 +332,7 @@ def bench_sockets(
 def bench_drain(
     *,
     rows: Annotated[int, typer.Option(min=2, help="How many events lie in the outbox.")] = 50_000,
-    size: Annotated[int, typer.Option(min=0, max=1_000_000, help="Characters of the text in each event.")] = 5,
+    size: Annotated[int, typer.Option(min=0, max=100_000, help="Characters of the name in each event.")] = 5,
     rounds: Rounds = 3,
     json: AsJson = False,
 ) -> None:

@@ -87,7 +87,8 @@ def print_drain(rows: int, size: int, rounds: int, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"rows": rows, "size": size, "events_a_second": figures}, indent=2))
         return
-    print(f"{rows} rows, one after the other way, on one stack; median of {rounds} rounds, and the one before them")
+    print(f"{rows} rows, each with a name of {size} characters and more, one after the other way, on one stack;")
+    print(f"median of {rounds} rounds, and the one before them")
     for name, (first, *rates) in figures.items():
         print(f"{name:30} {round(statistics.median(rates)):8} events/s   at first {first:8}")
 

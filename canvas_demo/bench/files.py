@@ -1,9 +1,10 @@
 """How fast a file comes and goes, encrypted, and the memory that it takes; beside a server that only writes it down.
 
-Both are spoken to over one connection of their own, by a client that does nothing but send and
-receive. The memory is the growth of the backend's processes (PSS, proc_pid_smaps(5)) over what they
-have after a small file went through. The processor seconds, user and system, are those of the same
-processes: they tell what a change is worth also on a machine that has other things to do.
+Each round does the one and then the other; the median of all but the first counts. Both are spoken
+to over one connection of their own, by a client that does nothing but send and receive. The memory
+is the growth of the backend's processes (PSS, proc_pid_smaps(5)) over what they have after a small
+file went through. The processor seconds, user and system, are those of the same processes: they tell
+what a change is worth also on a machine that has other things to do.
 """
 
 import json
@@ -92,15 +93,16 @@ def print_files(size: int, rounds: int, *, as_json: bool) -> None:
         return
     print(f"{size} MiB, one after the other; median of {rounds} rounds, and the one before them")
     for name, of in figures.items():
-        ways = (f"{way} {_typical(of, way):6.0f} MB/s (at first {of[way + '_mb_s'][0]:6.0f})" for way in WAYS)
+        ways = (f"{way} {_typical(of[way + '_mb_s']):6.0f} MB/s (at first {of[way + '_mb_s'][0]:6.0f})" for way in WAYS)
         print(f"{name:10} {'   '.join(ways)}")
-    seconds = (f"{statistics.median(figures['files'][way + '_cpu_s']):.1f} s {way}" for way in WAYS)
+    seconds = (f"{_typical(figures['files'][way + '_cpu_s']):.1f} s {way}" for way in WAYS)
     print(f"the backend's processors, a GiB: {', '.join(seconds)}")
     print(f"the transfers added at most {memory:.0f} MiB to the backend")
 
 
-def _typical(of: Figures, way: str) -> float:
-    return statistics.median(of[f"{way}_mb_s"][1:])
+def _typical(rounds: list[float]) -> float:
+    """What is told of them: the first is told apart."""
+    return statistics.median(rounds[1:])
 
 
 def measure(environment: dict[str, Any], home: str, size: int, rounds: int) -> tuple[dict[str, Figures], float]:
@@ -123,9 +125,9 @@ def measure(environment: dict[str, Any], home: str, size: int, rounds: int) -> t
                 peer.upload("/", size)
             with _timed(figures["plain"], "download", size):
                 peer.download("/")
-            with _timed(figures["files"], "upload", size), _processors(home, figures["files"], "upload", size):
+            with _processors(home, figures["files"], "upload", size), _timed(figures["files"], "upload", size):
                 file_id = ours.upload(size)
-            with _timed(figures["files"], "download", size), _processors(home, figures["files"], "download", size):
+            with _processors(home, figures["files"], "download", size), _timed(figures["files"], "download", size):
                 ours.download(file_id)
             ours.delete(file_id)
     return figures, memory()

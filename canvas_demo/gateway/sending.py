@@ -16,6 +16,8 @@ from canvas_demo.kernel.streams import Stopped
 
 MESSAGE = 1024 * 1024
 """Bytes of content that are sent at once, where they come in smaller pieces."""
+PIECES = 1024
+"""Pieces after which they are sent all the same: each of them takes room of its own, however small it is."""
 
 
 class Sending:
@@ -41,7 +43,7 @@ class Sending:
         self._waiting.append(piece)
         self._waiting_size += len(piece)
         self.size += len(piece)
-        if self._waiting_size >= MESSAGE:
+        if self._waiting_size >= MESSAGE or len(self._waiting) >= PIECES:
             await self._flush()
 
     async def send_all(self, body: AsyncIterator[bytes], *, keep: bool) -> pb.Upload:

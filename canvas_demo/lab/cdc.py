@@ -29,7 +29,7 @@ NAME = "canvas-demo-lab-"
 SLOT = "canvas_demo_lab_"
 SECONDS = 90.0
 KEPT: tuple[str, ...] = ("database.", "connector.class", "tasks.max", "plugin.name", "publication.")
-KEPT += ("table.include.list", "message.prefix.")
+KEPT += ("table.include.list", "message.prefix.", "producer.override.buffer.", "snapshot.fetch.")
 """Settings of the stack's own connector that the second one shares, by how they begin."""
 
 

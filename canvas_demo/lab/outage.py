@@ -17,7 +17,7 @@ SECONDS = 120.0
 WARM = 10
 """Commands whose events have arrived before the outage begins."""
 SENT_AGAIN = "sent again"
-"""As a place to reach: a client has had to send its command once more."""
+"""What an outage may last for, besides the places of `Outage.through`: until a client had to send a command again."""
 NOT_LOST = (
     "commands accepted",
     "commands sent more than once",
@@ -59,10 +59,12 @@ class Outage:
             _until_arrived(load, WARM)
             restarts = int(lab.status().set_index("component").loc[component, "restarts"])
             _take_away(lab.faults, component, frozen=frozen)
-            began = time.time()
+            began, repeated = time.time(), _sent_again(load)
             wanted = len(load.commands) + commands
             until(lambda: len(load.commands) >= wanted, f"{commands} commands were sent", SECONDS)
-            if reaching:
+            if reaching == SENT_AGAIN:
+                until(lambda: _sent_again(load) > repeated, "a command was sent again", SECONDS)
+            elif reaching:
                 until(lambda: _reaches(load, began, reaching), f"{reaching} is reached", SECONDS)
             ended = time.time()
             _bring_back(lab.faults, component, frozen=frozen)
@@ -93,10 +95,13 @@ def got_through(load: Load, began: float, ended: float) -> pd.Series:
 
 def _reaches(load: Load, began: float, place: str) -> bool:
     """Whether more than half of what was sent since has come to a place: more than what was under way."""
-    if place == SENT_AGAIN:
-        return any(command.tries > 1 for command in load.commands if not 0 < command.answered_at < began)
     through = got_through(load, began, time.time())
     return bool(through[place] > through["sent"] / 2)
+
+
+def _sent_again(load: Load) -> int:
+    """How often a command was sent once more, so far."""
+    return sum(max(command.tries - 1, 0) for command in load.commands)
 
 
 def _take_away(faults: Faults, component: str, *, frozen: bool) -> None:

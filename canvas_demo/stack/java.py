@@ -40,7 +40,7 @@ OPTIONS = {
         "-XX:Tier4BackEdgeThreshold=400000",
     ),
 }
-"""What each program's JVM is told besides."""
+"""What each program's JVM is told besides `FLAGS`."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -50,3 +51,20 @@ def test_jupyter_opens_with_the_table_of_contents() -> None:
     workspace = json.loads((ROOT / "jupyter" / "course.jupyterlab-workspace").read_text())
     assert workspace["data"]["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
     json.loads((ROOT / "jupyter" / "labconfig" / "default_setting_overrides.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["java", "-cp", "a.jar", "kafka.Kafka", "server.properties"], "Kafka"),
+        (["java", "-cp", "a.jar", "org.apache.kafka.connect.cli.ConnectDistributed", "w.properties"], "Connect"),
+        (["postgres: canvases canvas_demo 127.0.0.1(1) idle"], "PostgreSQL"),
+        (["/env/bin/python", "-m", "ipykernel_launcher", "-f", "/home/b/.local/share/jupyter/kernel.json"], "kernel"),
+        (["/env/bin/python", "/env/bin/jupyter-lab", "--no-browser"], "Jupyter"),
+        (["/env/bin/python", "-m", "canvas_demo", "serve", "--modules", "websockets"], "modules"),
+        (["/env/bin/python", "-m", "canvas_demo", "up", "--detach"], "supervisor"),
+        (["bash", "-c", "setup"], "others"),
+    ],
+)
+def test_memory_is_told_by_what_a_process_is(command: list[str], name: str) -> None:
+    assert runpy.run_path(str(BINDER / "measure.py"))["name_of"](command) == name

@@ -80,7 +80,7 @@ class PartCipher:
 
 
 def _segments(pieces: Sequence[bytes]) -> Iterator[memoryview | bytearray]:
-    """The segments of what comes in pieces; only one that lies in several of them is copied."""
+    """The segments of what comes in pieces; copied is only what does not fill a segment within its piece."""
     begun = bytearray()
     for each in pieces:
         piece = memoryview(each)
