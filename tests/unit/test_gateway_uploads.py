@@ -13,6 +13,8 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 from starlette.types import Message
 
+from canvas_demo.contracts.files.v1 import files_pb2
+from canvas_demo.gateway.sending import MESSAGE, PIECES, Sending
 from canvas_demo.kernel.errors import Unavailable
 from canvas_demo.kernel.rpc import error_of
 from tests.unit.gateway_client import Gateway, fields_of, gateway_over_fakes, problem_of
@@ -93,6 +95,32 @@ async def test_the_place_may_come_before_the_file_or_after_it(gateway: Gateway, 
     assert (item["x"], item["y"]) == (3, 4.25)
     (canvas, _) = next(iter(gateway.modules.canvases.canvases.values()))
     assert (canvas.items[item["id"]].x, canvas.items[item["id"]].y) == (3, 4.25)
+
+
+class Written:
+    """Of a call, what was written."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    async def write(self, request: files_pb2.AppendContentRequest) -> None:
+        self.sizes.append(len(request.chunk))
+
+    async def initial_metadata(self) -> None:
+        await asyncio.Event().wait()
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
+
+
+async def test_pieces_do_not_pile_up_however_small_they_are() -> None:
+    call: Any = Written()
+    sending = Sending(call)
+    for _ in range(2 * PIECES + 1):
+        await sending.send(memoryview(b"."))
+    await sending.send(bytes(MESSAGE))
+    sending.cancel()
+    assert call.sizes == [PIECES, PIECES, 1 + MESSAGE]
 
 
 async def test_an_empty_file_is_a_file(gateway: Gateway) -> None:
