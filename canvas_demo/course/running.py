@@ -52,25 +52,26 @@ def run_all(
     *,
     by_hand: bool = False,
 ) -> dict[str, Outcome]:
-    """Run notebooks, several at a time on one stack, then those that break it, each on a stack of its own.
+    """Run notebooks, two at a time: first on one stack, then those that break it, each on a stack of its own.
 
     ``environment`` names the stack that is shared; executed notebooks go to ``target``. ``by_hand``: one at a
     time, with the parameters that stand in them.
     """
     found = {}
-    shared = [notebook for notebook in notebooks if not notebook.about.breaks_stack]
-    with ThreadPoolExecutor(1 if by_hand else WORKERS) as pool:
-        running = [pool.submit(run_apart, notebook, target, environment, by_hand=by_hand) for notebook in shared]
-        for done in as_completed(running):
-            outcome = done.result()
-            tell(outcome)
-            found[outcome.name] = outcome
-    for notebook in notebooks:
-        if notebook.about.breaks_stack:
-            with own_stack(notebook.about.stack) as own:
-                outcome = run_apart(notebook, target, own, by_hand=by_hand)
-            tell(outcome)
-            found[outcome.name] = outcome
+
+    def run(notebook: Notebook) -> Outcome:
+        if not notebook.about.breaks_stack:
+            return run_apart(notebook, target, environment, by_hand=by_hand)
+        with own_stack(notebook.about.stack) as own:
+            return run_apart(notebook, target, own, by_hand=by_hand)
+
+    for breaks in (False, True):
+        with ThreadPoolExecutor(1 if by_hand else WORKERS) as pool:
+            running = [pool.submit(run, notebook) for notebook in notebooks if notebook.about.breaks_stack == breaks]
+            for done in as_completed(running):
+                outcome = done.result()
+                tell(outcome)
+                found[outcome.name] = outcome
     return found
 
 
