@@ -19,6 +19,8 @@ NAMES = {
     "jupyter-lab": "Jupyter",
     "serve": "modules",
     "up": "supervisor",
+    "canvas_demo.course": "what runs the notebooks here",
+    "measure.py": "this measuring",
 }
 """A word of a command line, without folders, and what the process is called then; the first that is found."""
 

@@ -63,6 +63,8 @@ def test_jupyter_opens_with_the_table_of_contents() -> None:
         (["/env/bin/python", "/env/bin/jupyter-lab", "--no-browser"], "Jupyter"),
         (["/env/bin/python", "-m", "canvas_demo", "serve", "--modules", "websockets"], "modules"),
         (["/env/bin/python", "-m", "canvas_demo", "up", "--detach"], "supervisor"),
+        (["python", "-m", "canvas_demo.course", "one", "notebooks/00.ipynb"], "what runs the notebooks here"),
+        (["python", "binder/measure.py"], "this measuring"),
         (["bash", "-c", "setup"], "others"),
     ],
 )
