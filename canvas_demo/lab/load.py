@@ -125,14 +125,17 @@ class Load:
         return pd.DataFrame(rows).T
 
     def settle(self, timeout: float = ARRIVAL_SECONDS) -> Self:
-        """Wait until the event of each accepted command has arrived in Kafka and in a frame. Raises `NotYet`."""
+        """Wait until the event of each accepted command is in Kafka, in a frame and in the feed. Raises `NotYet`."""
         if self.seconds is None:
             self.stop()
         self.wait()
 
         def all_arrived() -> bool:
             frame = self.frame
-            return bool(frame[["event_id", "in_kafka_ms", "in_frame_ms"]].notna().all(axis=None))
+            if not frame[["event_id", "in_kafka_ms", "in_frame_ms"]].notna().all(axis=None):
+                return False
+            # A frame is sent from within the transaction that has the effect: it may be there before its commit.
+            return set(frame["event_id"]) <= set(self._places_in_feed([*frame["event_id"]]))
 
         try:
             until(all_arrived, "every event of the load has arrived", timeout, every=0.2)
