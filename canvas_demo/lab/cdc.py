@@ -30,7 +30,10 @@ SLOT = "canvas_demo_lab_"
 SECONDS = 90.0
 KEPT: tuple[str, ...] = ("database.", "connector.class", "tasks.max", "plugin.name", "publication.")
 KEPT += ("table.include.list", "message.prefix.", "producer.override.buffer.", "snapshot.fetch.")
-"""Settings of the stack's own connector that the second one shares, by how they begin."""
+"""Settings of the stack's own connector that the second one shares, by how they begin.
+
+The length of its queue is not among them: Debezium's default batch would not fit in.
+"""
 
 
 ROUTER = ("predicates", "transforms", "tombstones.on.delete", "key.converter", "value.converter", "header.converter")

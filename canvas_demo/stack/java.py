@@ -25,13 +25,13 @@ FLAGS = (
     "-Djava.awt.headless=true",
     f"-Dlog4j2.configurationFile={LOGGING}",
 )
-C1_ALONE = "-XX:TieredStopAtLevel=1"
-"""C2 takes half a second of both cores at start, and memory."""
+KAFKA = ("-Xmx256m", "-XX:TieredStopAtLevel=1")
+"""C1 alone: C2 takes half a second of both cores at start, and memory."""
 OPTIONS = {
-    "kafka": ("-Xmx256m", C1_ALONE),
-    "format": ("-Xmx256m", C1_ALONE),
+    "kafka": KAFKA,
+    "format": KAFKA,
     "connect": (
-        # Enough for events of any size: connectors/outbox.json bounds what is under way.
+        # Enough for the largest events, of 87 KB: connectors/outbox.json bounds what is under way.
         "-Xmx192m",
         # C2 drains a backlog 1.5 times as fast; with ten times the usual thresholds, it leaves most of the start alone.
         "-XX:Tier4InvocationThreshold=50000",

@@ -195,9 +195,8 @@ def check_heaps(compose: Compose) -> None:
         environment = compose["services"][name]["environment"]
         options = f"{environment['KAFKA_HEAP_OPTS']} {environment['KAFKA_JVM_PERFORMANCE_OPTS']}".split()
         assert set(options) <= {*java.FLAGS, *java.OPTIONS[name]}, name
-        assert {*java.OPTIONS[name], *(option for option in java.FLAGS if option.startswith("-Xm"))} <= set(options), (
-            name
-        )
+        at_first = {option for option in java.FLAGS if option.startswith("-Xms")}
+        assert at_first | set(java.OPTIONS[name]) <= set(options), name
 
 
 def check_addresses(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
