@@ -150,8 +150,8 @@ class Channels:
         self._open: dict[str, grpc.aio.Channel] = {}
 
     def address(self, module: str) -> str:
-        """Where a module answers, as `Settings.grpc_address` says it."""
-        return self._settings.grpc_address(module)
+        """Where a module answers: in this process where it does, for that instance is never frozen alone."""
+        return self._settings.grpc_listen_address(module)
 
     def to(self, module: str) -> grpc.aio.Channel:
         """The channel to a module."""

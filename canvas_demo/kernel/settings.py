@@ -67,7 +67,8 @@ class Settings(BaseSettings):
         description='JSON, module → "host:port" where it is not on this host; several instances: "ip:port,ip:port"',
     )
     grpc_listen: dict[str, str] = Field(
-        default_factory=dict, description='JSON, module → "host:port" it listens on where that is another'
+        default_factory=dict,
+        description='JSON, module → "host:port" it listens on in this process where that is another, or one of several',
     )
     websocket_host_name: str = Field("ws-1", description="name of this websocket host")
     websocket_ping: float = Field(

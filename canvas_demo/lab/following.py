@@ -18,8 +18,8 @@ from canvas_demo.lab.sockets import QUIET, Frame, frames_of
 READY_SECONDS = 60.0
 ANSWERS_WITHIN = 15.0
 """Seconds for all subscriptions to be answered; then it tries the next host."""
-PING_SECONDS = 1.0
-"""How often it asks whether the host is there, and how long it waits for that: a frozen one closes nothing."""
+PING_EVERY, PONG_WITHIN = 1.0, 2.0
+"""Seconds: how often it asks whether the host is there, and how long it waits for that. A frozen one closes nothing."""
 PAUSE = 0.2
 """Seconds between two attempts, and at most until it notices that it is to end."""
 
@@ -108,8 +108,8 @@ class Follower:
             additional_headers=self._headers,
             proxy=None,
             open_timeout=ANSWERS_WITHIN,
-            ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
+            ping_interval=PING_EVERY,
+            ping_timeout=PONG_WITHIN,
             close_timeout=1,
             logger=QUIET,
         )

@@ -17,7 +17,9 @@ SECONDS = 120.0
 WARM = 10
 """Commands whose events have arrived before the outage begins."""
 SENT_AGAIN = "sent again"
-"""What an outage may last for, besides the places of `Outage.through`: until a client had to send a command again."""
+"""What an outage may last for: until a client had to send a command again."""
+SUBSCRIBERS = "subscribers"
+"""Or until most new events have come to every subscriber. A name of `Outage.through`: to that place."""
 NOT_LOST = (
     "commands accepted",
     "commands sent more than once",
@@ -65,7 +67,7 @@ class Outage:
             if reaching == SENT_AGAIN:
                 until(lambda: _sent_again(load) > repeated, "a command was sent again", SECONDS)
             elif reaching:
-                until(lambda: _reaches(load, began, reaching), f"{reaching} is reached", SECONDS)
+                until(lambda: _reaches(load, began, reaching), f"most new events reach {reaching}", SECONDS)
             ended = time.time()
             _bring_back(lab.faults, component, frozen=frozen)
             lab.faults.wait_for_restart(component, restarts)
@@ -96,7 +98,8 @@ def got_through(load: Load, began: float, ended: float) -> pd.Series:
 def _reaches(load: Load, began: float, place: str) -> bool:
     """Whether more than half of what was sent since has come to a place: more than what was under way."""
     through = got_through(load, began, time.time())
-    return bool(through[place] > through["sent"] / 2)
+    places = [each.name for each in load.subscribers] if place == SUBSCRIBERS else [place]
+    return bool((through[places] > through["sent"] / 2).all())
 
 
 def _sent_again(load: Load) -> int:

@@ -194,9 +194,10 @@ class Lab(Facts):
     ) -> Outage:
         """Freeze a component under load while so many commands are sent, then kill it, and see what is lost.
 
-        It stays frozen until half of the outage's events are at the place ``reaching``, say "subscriber 2", or with
-        "sent again" until a client has had to send its command once more. Where it is not to be ``frozen``, it is
-        killed at once, and kept away meanwhile. Whoever else wants to break something waits.
+        It stays frozen until half of the outage's events are at the place ``reaching``, say "in Kafka", or with
+        "subscribers" at every subscriber, or with "sent again" until a client has had to send its command once more.
+        Where it is not to be ``frozen``, it is killed at once, and kept away meanwhile. Whoever else wants to break
+        something waits.
         """
         with self.faults.alone():
             return Outage.of(self, component, rate, commands, reaching, frozen=frozen)

@@ -74,6 +74,6 @@ def test_a_follower_leaves_a_frozen_host_and_misses_nothing(lab: labs.Lab) -> No
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "killed at once"])
 def test_an_outage_says_what_got_through_meanwhile_and_that_nothing_was_lost(lab: labs.Lab, *, frozen: bool) -> None:
-    outage = lab.outage("websockets-2", rate=10, commands=10, reaching="subscriber 2", frozen=frozen)
+    outage = lab.outage("websockets-2", rate=10, commands=10, reaching="subscribers", frozen=frozen)
     assert (outage.through > 0).all(), outage
     assert not outage.lost.any(), outage.report

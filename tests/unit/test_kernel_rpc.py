@@ -253,3 +253,10 @@ async def test_a_server_that_ends_gives_calls_the_time_that_they_may_take(monkey
     async with Channels(Settings(), "files") as channels, serve_rpc("127.0.0.1:0", [], channels):
         pass
     assert given == [DEADLINE]
+
+
+async def test_an_instance_in_ones_own_process_is_asked_before_others() -> None:
+    both = {"websockets": "127.0.0.1:1,127.0.0.1:2", "keys": "127.0.0.1:3,127.0.0.1:4"}
+    async with Channels(Settings(grpc_addresses=both, grpc_listen={"websockets": "127.0.0.1:2"}), "files") as channels:
+        assert channels.address("websockets") == "127.0.0.1:2"
+        assert channels.address("keys") == both["keys"]
