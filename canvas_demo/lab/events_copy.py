@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -51,11 +52,19 @@ class EventsCopy:
 
     def edit(self, module: str, before: str, after: str) -> None:
         """Replace a text, that is there once, in the .proto file of the events of a module. Raises ValueError."""
-        path = self._root / "proto" / "canvas_demo" / module / "v1" / "events.proto"
+        path = self._path(module)
         text = path.read_text()
         if text.count(before) != 1:
             raise ValueError(f"{before!r} is {text.count(before)} times in proto/canvas_demo/{module}/v1/events.proto")
         path.write_text(text.replace(before, after))
+
+    def definition(self, module: str, event: str) -> str:
+        """The lines that define an event in the .proto file of a module. Raises ValueError."""
+        text = self._path(module).read_text()
+        found = re.search(rf"^message {re.escape(event)} {{$.*?^}}$", text, re.MULTILINE | re.DOTALL)
+        if found is None:
+            raise ValueError(f"there is no message {event} in proto/canvas_demo/{module}/v1/events.proto")
+        return found.group()
 
     def check(self) -> Ran:
         """``make contracts``: generate the code, and say what in it would break a reader."""
@@ -72,6 +81,9 @@ class EventsCopy:
             raise ValueError(said.text)
         made: dict[str, Any] = json.loads(said.text)
         return made
+
+    def _path(self, module: str) -> Path:
+        return self._root / "proto" / "canvas_demo" / module / "v1" / "events.proto"
 
     def _generated(self) -> Ran | None:
         """What the generator says where it fails."""

@@ -71,8 +71,9 @@ class Socket:
         self.host: str = welcome.message["host"]
 
     def __repr__(self) -> str:
+        count = len(self.received)
         state = "open" if self.closed is None else f"closed with {self.closed[0]} {self.closed[1]}".rstrip()
-        return f"Socket {self.name!r} on host {self.host}: {state}, {len(self.received)} frames"
+        return f"Socket {self.name!r} on host {self.host}: {state}, {count} frame{'' if count == 1 else 's'}"
 
     def __enter__(self) -> Self:
         return self

@@ -48,3 +48,12 @@ def test_what_does_not_compile_is_refused_with_the_compilers_words(copy: labs.Ev
 def test_a_text_that_is_not_there_once_is_not_replaced(copy: labs.EventsCopy, text: str) -> None:
     with pytest.raises(ValueError, match="times in proto/canvas_demo/canvases"):
         copy.edit("canvases", text, "")
+
+
+def test_the_definition_of_an_event_is_what_its_file_says_of_it(copy: labs.EventsCopy) -> None:
+    copy.edit("canvases", "string name = 2 [", "string title = 2 [")
+    lines = copy.definition("canvases", "CanvasRenamed").splitlines()
+    assert [lines[0], lines[-1]] == ["message CanvasRenamed {", "}"]
+    assert "string title" in lines[2]
+    with pytest.raises(ValueError, match="no message CanvasRe in"):
+        copy.definition("canvases", "CanvasRe")
