@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import canvas_demo.lab as labs
+from canvas_demo.lab.exercises.consumers import let_it_through
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
@@ -28,6 +29,13 @@ def test_a_record_is_repeated_in_its_partition_and_has_no_second_effect(lab: lab
     feed = "SELECT event_id::text FROM notifications.feed WHERE subject = %s ORDER BY cursor"
     until(lambda: len(lab.sql(feed, [f"canvas/{canvas['id']}"])) >= 2, "the rename is in the feed")
     assert list(lab.sql(feed, [f"canvas/{canvas['id']}"])["event_id"]).count(event["event_id"]) == 1
+
+
+def test_an_exercise_that_nobody_has_solved_leaves_nothing_parked(lab: labs.Lab, stack: Any) -> None:
+    with labs.connect(stack.home) as learner:
+        question = repr(let_it_through(learner, learner.person())).split()
+        (canvas_id,) = set(lab.parked()["key"]) & set(question)
+    assert canvas_id not in set(lab.parked()["key"])
 
 
 def test_events_of_a_canvas_with_a_bug_are_parked_and_handled_in_order_once_it_is_mended(lab: labs.Lab) -> None:

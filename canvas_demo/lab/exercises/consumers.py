@@ -16,7 +16,10 @@ HANDLED = "SELECT event_id::text FROM notifications.feed WHERE event_id = %s::uu
 
 
 def let_it_through(lab: Lab, person: Person) -> Exercise:
-    """A record that is no event has been parked, and a rename behind it; have the rename arrive."""
+    """A record that is no event has been parked, and a rename behind it; have the rename arrive.
+
+    What is parked still when the lab is closed is dropped then: it would be found by whoever counts what is parked.
+    """
     canvas = person.create_canvas("Hemlock")
     created = lab.events(aggregate_id=canvas["id"]).iloc[0]
     sound = lab.kafka.record(TOPIC, created["event_id"], since=created["occurred_at"])
@@ -45,6 +48,11 @@ def let_it_through(lab: Lab, person: Person) -> Exercise:
         until(lambda: lab.sql(HANDLED, [behind]), "the rename has been handled", SECONDS)
         return name
 
+    def leave_nothing_parked() -> None:
+        if len(parked()):
+            solve()
+
+    lab.on_close(leave_nothing_parked)
     return Exercise(
         question=(
             f"A record of the canvas {canvas['id']} has been parked that is no event at all, and behind it the event "
