@@ -182,6 +182,20 @@ def test_the_map_tells_what_moved_and_asks_for_more_only_when_answered(host: Hos
     expect(view).to_contain_text("The topics.")
 
 
+def test_a_dot_is_seen_while_it_moves_and_not_before_or_after(host: Host) -> None:
+    view = host.show("system_map")
+    seen = """(map, seconds) => {
+        const svg = map.querySelector("svg");
+        svg.pauseAnimations();
+        svg.setCurrentTime(seconds);
+        return [...map.querySelectorAll(".cd-dot")].map((dot) => getComputedStyle(dot).visibility);
+    }"""
+    expect(view.locator(".cd-dot")).to_have_count(6)
+    assert set(view.evaluate(seen, 0.5)) == {"visible"}
+    assert set(view.evaluate(seen, 0.1)) == {"visible", "hidden"}
+    assert set(view.evaluate(seen, 3)) == {"hidden"}
+
+
 def test_the_evidence_behind_a_hop_is_shown_by_keyboard_too(host: Host) -> None:
     view = host.show("waterfall")
     view.get_by_role("button", name="module decides").focus()

@@ -129,13 +129,17 @@ function draw(part, at, selected, select) {
   );
   return pressable(group, () => select(part.id));
 }
+function dot(path, when) {
+  return svg("circle", { r: 4, class: "cd-dot", visibility: "hidden" }, [
+    svg("animateMotion", { path, ...when }),
+    svg("set", { attributeName: "visibility", to: "visible", ...when })
+  ]);
+}
 function moving({ path, at, anchor }, flow) {
   const [x, y] = at;
   const dots = Array.from(
     { length: Math.min(MOST_DOTS, flow.count) },
-    (_, number) => svg("circle", { r: 4, class: "cd-dot" }, [
-      svg("animateMotion", { path, dur: "1.1s", begin: `${number * 0.16}s`, fill: "remove", repeatCount: 1 })
-    ])
+    (_, number) => dot(path, { begin: `${number * 0.16}s`, dur: "1.1s" })
   );
   const told = svg("text", { x, y: y + 30, class: "cd-count", "text-anchor": anchor ?? "start" }, [`${flow.count} ${flow.what}`]);
   return [...dots, told];

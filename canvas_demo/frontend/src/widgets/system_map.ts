@@ -92,13 +92,19 @@ function draw(part: Part, at: Box, selected: boolean, select: (id: string) => vo
   return pressable(group, () => select(part.id));
 }
 
+/** A dot that is there while it moves: before and after, it would lie in the corner of the picture. */
+function dot(path: string, when: { begin: string; dur: string }): SVGElement {
+  return svg("circle", { r: 4, class: "cd-dot", visibility: "hidden" }, [
+    svg("animateMotion", { path, ...when }),
+    svg("set", { attributeName: "visibility", to: "visible", ...when }),
+  ]);
+}
+
 /** Dots that go along a way, one for each of what went there lately; and how many that were. */
 function moving({ path, at, anchor }: Way, flow: Flow): SVGElement[] {
   const [x, y] = at;
   const dots = Array.from({ length: Math.min(MOST_DOTS, flow.count) }, (_, number) =>
-    svg("circle", { r: 4, class: "cd-dot" }, [
-      svg("animateMotion", { path, dur: "1.1s", begin: `${number * 0.16}s`, fill: "remove", repeatCount: 1 }),
-    ]),
+    dot(path, { begin: `${number * 0.16}s`, dur: "1.1s" }),
   );
   const told = svg("text", { x, y: y + 30, class: "cd-count", "text-anchor": anchor ?? "start" }, [`${flow.count} ${flow.what}`]);
   return [...dots, told];
