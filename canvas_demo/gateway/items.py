@@ -45,7 +45,7 @@ class NewItem(BaseModel):
 
     x: Coordinate
     y: Coordinate
-    file_id: Annotated[str, Field(json_schema_extra={"format": "uuid"})] = Field(default_factory=str)
+    file_id: Annotated[str, Field(max_length=100, json_schema_extra={"format": "uuid"})] = Field(default_factory=str)
     text: NoteText = Field(default_factory=str)
 
 

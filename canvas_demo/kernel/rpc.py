@@ -59,6 +59,8 @@ CHANNEL_OPTIONS = [
     # While a ping of the flow control is under way, no keep-alive is sent: that one has to count too.
     ("grpc.http2.ping_timeout_ms", 4000),
     ("grpc.http2.max_pings_without_data", 0),
+    # An answer is as large as what was stored, which is limited where it is stored. (A request: 4 MiB.)
+    ("grpc.max_receive_message_length", -1),
 ]
 SERVER_OPTIONS = [
     ("grpc.so_reuseport", 0),

@@ -73,6 +73,23 @@ def test_a_name_that_can_not_be_taken_is_422_and_named(person: Person, name: Any
     assert fields_of(person.call("PATCH", path, json={"name": name})) == ["name"]
 
 
+def test_a_file_id_that_is_no_text_is_422_and_an_item_id_however_long_404(person: Person) -> None:
+    path = f"/api/canvases/{person.new_canvas()}/items"
+    body, kind = b'{"x": 1, "y": 2, "file_id": "\\ud800"}', {"Content-Type": "application/json"}
+    assert fields_of(person.call("POST", path, content=body, headers=kind)) == ["file_id"]
+    problem_of(person.call("PATCH", f"{path}/{'x' * 7000}", json={"x": 1, "y": 1}), 404)
+
+
+def test_a_canvas_of_many_long_notes_is_shown_and_takes_more(person: Person) -> None:
+    """More than gRPC takes in one answer unless it is told to."""
+    canvas_id, text = person.new_canvas(), "\N{TOMATO}" * 10_000
+    for _ in range(108):
+        person.call("POST", f"/api/canvases/{canvas_id}/items", 201, json={"x": 1, "y": 2, "text": text})
+    shown = person.call("GET", f"/api/canvases/{canvas_id}", 200)
+    assert len(shown.content) > 4 * 1024 * 1024
+    person.upload(canvas_id, b"content")
+
+
 @pytest.mark.parametrize("canvas_id", ["1", "no-uuid", "%00", "5f39e815-b3da-49d4-949c-c69b831bb31d"])
 def test_an_id_that_nothing_has_is_404(person: Person, canvas_id: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):

@@ -25,6 +25,7 @@ from canvas_demo.contracts.canvases.v1.events_pb2 import (
 from canvas_demo.kernel.errors import AlreadyExists, DomainError, Invalid, NotFound, Rejected
 from canvas_demo.kernel.events import event_of, payload_of
 from canvas_demo.modules.canvases.domain import (
+    ITEMS_LIMIT,
     ArchiveCanvas,
     ChangeFile,
     CreateCanvas,
@@ -99,6 +100,12 @@ def test_an_item_is_placed_with_what_is_known_of_its_file() -> None:
 
 def test_an_item_is_placed_once() -> None:
     given(CANVAS, created, placed).when(PlaceItem("c", "i", "f", 1, 2, PENDING)).raises(AlreadyExists)
+
+
+def test_a_canvas_has_room_for_so_many_items() -> None:
+    items = [ItemPlaced(canvas_id="c", item_id=str(number), kind="NOTE", text="x") for number in range(ITEMS_LIMIT)]
+    assert given(CANVAS, created, *items[1:]).when(PlaceItem("c", "i", "f", 1, 2, PENDING)).decide()
+    given(CANVAS, created, *items).when(PlaceItem("c", "i", "f", 1, 2, PENDING)).raises(Rejected)
 
 
 @pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf, 1e10])

@@ -25,6 +25,8 @@ ItemEvent = ItemMoved | ItemResized | ItemReordered | ItemFileChanged | NoteEdit
 CanvasEvent = CanvasCreated | CanvasRenamed | CanvasArchived | CanvasRestored | ItemPlaced | ItemRemoved | ItemEvent
 NOTE_LIMIT = 10_000
 LAYER_LIMIT = 1_000_000
+ITEMS_LIMIT = 1000
+"""Items on one canvas: every change answers with all of them."""
 FILE, NOTE = "FILE", "NOTE"
 """Kinds of items."""
 
@@ -206,6 +208,8 @@ def _create(canvas: Canvas | None, command: CreateCanvas) -> Sequence[CanvasEven
 def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
     if command.item_id in canvas.items:
         raise AlreadyExists(f"Item {command.item_id} is on the canvas already.", field="item_id")
+    if len(canvas.items) >= ITEMS_LIMIT:
+        raise Rejected(f"A canvas may have at most {ITEMS_LIMIT} items; remove some, or place it on another.")
     return [
         ItemPlaced(
             canvas_id=canvas.canvas_id,
@@ -225,7 +229,7 @@ def _change_item(canvas: Canvas, command: ItemCommand) -> Sequence[CanvasEvent]:
     """One event, or none where the item would stay as it is."""
     item = canvas.items.get(command.item_id)
     if item is None:
-        raise NotFound(f"There is no item {command.item_id} on canvas {canvas.canvas_id}.")
+        raise NotFound(f"There is no item {command.item_id[:80]!r} on canvas {canvas.canvas_id}.")
     of = {"canvas_id": canvas.canvas_id, "item_id": item.item_id}
     match command:
         case RemoveItem():
