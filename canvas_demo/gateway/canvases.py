@@ -81,7 +81,7 @@ async def get_canvas(
     request = pb.GetCanvasRequest(canvas_id=canvas_id, version=version)
     canvas = await ask(modules.canvases.GetCanvas(request, metadata=caller))
     tag = etag(canvas.version)
-    if matches(if_none_match, tag):
+    if matches(if_none_match, tag) and not canvas.forgotten:
         return Response(status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
     return canvas_of(canvas)

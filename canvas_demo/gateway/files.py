@@ -63,6 +63,9 @@ async def get_content(
         raise Rejected(f"File {file.id} is {file.status}: it has no content yet.")
     tag = etag(file.sha256)
     if matches(if_none_match, tag):
+        # What was kept of it is not confirmed where it can't be read any more.
+        call, *_ = await _begun(modules, caller, pb.ReadContentRequest(file_id=file.id, length=1))
+        call.cancel()
         return Response(status_code=304, headers={"ETag": tag})
     span = span_of(range_, file.size) if if_range is None or if_range.strip() == tag else None
     content = await _opened(modules, caller, file, span)
@@ -85,13 +88,19 @@ async def _opened(modules: Clients, caller: Metadata, file: pb.File, span: Span 
     request = pb.ReadContentRequest(file_id=file.id)
     if span:
         request.offset, request.length = span.first, span.length
+    return _chunks(*await _begun(modules, caller, request))
+
+
+async def _begun(
+    modules: Clients, caller: Metadata, request: pb.ReadContentRequest
+) -> tuple[Content, pb.ReadContentResponse | None, AsyncIterator[pb.ReadContentResponse]]:
+    """The call, its first answer, and the others. Raises what the module answers instead."""
     call = modules.files.ReadContent(request, metadata=caller)
     chunks = aiter(call)
     try:
-        first = await anext(chunks, None)
+        return call, await anext(chunks, None), chunks
     except AioRpcError as error:
         raise error_of(error) from error
-    return _chunks(call, first, chunks)
 
 
 async def _chunks(

@@ -78,9 +78,14 @@ async def hold_organization(connection: Connection, organization_id: str) -> Non
 async def check_storable(connection: Connection, organization_id: str) -> None:
     """Raises `Gone` where nothing personal of the organisation can be stored any more, in this transaction."""
     await hold_organization(connection, organization_id)
-    if await (await connection.execute(QUERIES["is_forgotten"], [organization_id])).fetchone() is not None:
+    if await is_forgotten(connection, organization_id):
         raise Gone(FORGOTTEN)
     await connection.keys.newest(organization_id)
+
+
+async def is_forgotten(connection: Connection, organization_id: str) -> bool:
+    """Whether the module has heard that the organisation's keys were destroyed."""
+    return await (await connection.execute(QUERIES["is_forgotten"], [organization_id])).fetchone() is not None
 
 
 @asynccontextmanager

@@ -111,6 +111,23 @@ async def test_of_two_changes_at_once_one_counts(channels: Channels) -> None:
     assert (await sign_in(channels, ada.username, winner)).user_id == ada.user_id
 
 
+async def test_a_sign_in_under_way_when_its_account_goes_gets_no_session(channels: Channels, stack: Any) -> None:
+    """As when the keys of its organisation are destroyed meanwhile."""
+    ada = await register(channels)
+    async with await psycopg.AsyncConnection.connect(stack.env["DATABASE_URL"]) as database:
+        await database.execute("DELETE FROM identity.credential WHERE user_id = %s", [ada.user_id])
+        signing_in = asyncio.create_task(sign_in(channels, ada.username))
+        await websocket_clients.until_async(lambda: waits(database), lambda waiting: waiting or signing_in.done())
+    with pytest.raises(Unauthenticated):
+        await signing_in
+
+
+async def waits(database: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether somebody waits for what is done here."""
+    query = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    return await (await database.execute(query)).fetchone() is not None
+
+
 async def test_a_changed_password_closes_the_websockets_of_older_tokens_and_no_others(stack: Any) -> None:
     env = stack.env
     ada, bob = [await websocket_clients.someone(env["WEB_URL"]) for _ in range(2)]

@@ -40,6 +40,7 @@ def test_a_file_is_deleted_once() -> None:
         ("media_type", CreateFile("f", "o", "a", "text/é", {}, "u")),
         ("attributes", CreateFile("f", "o", "a", "", {str(n): "x" for n in range(33)}, "u")),
         ("attributes", CreateFile("f", "o", "a", "", {"key": "x" * 1001}, "u")),
+        ("attributes", CreateFile("f", "o", "a", "", {"Ada Lovelace": "x"}, "u")),
     ],
 )
 def test_what_can_not_be_taken_is_refused_and_the_field_named(field: str, command: CreateFile) -> None:

@@ -11,6 +11,7 @@ from canvas_demo.kernel.aggregate import Executed, begin, execute
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Invalid, NotFound
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.outbox import is_forgotten
 from canvas_demo.kernel.rpc import Service, ask
 from canvas_demo.kernel.tokens import current_caller
 from canvas_demo.kernel.trace import new_id
@@ -59,7 +60,9 @@ class CanvasesService(pb_grpc.CanvasesServicer):
 
     async def GetCanvas(self, request: pb.GetCanvasRequest, context: Any) -> pb.Canvas:
         async with self._pool.connection() as connection:
-            return await _read(connection, request.canvas_id, request.version)
+            canvas = await _read(connection, request.canvas_id, request.version)
+            canvas.forgotten = await is_forgotten(connection, canvas.organization_id)
+        return canvas
 
     async def RenameCanvas(self, request: pb.RenameCanvasRequest, context: Any) -> pb.Canvas:
         return await self._change(request, domain.RenameCanvas(request.canvas_id, request.name))

@@ -13,6 +13,8 @@ TYPE_LIMIT = 127
 ATTRIBUTES_LIMIT, KEY_LIMIT, VALUE_LIMIT = 32, 100, 1000
 MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(; charset=[\w.:+-]+)?", re.ASCII)
 """Without parameters that say what people write, such as a name: it is not sealed."""
+ATTRIBUTE = re.compile(r"[a-z0-9._-]+")
+"""The name of an attribute: likewise, its value is what is sealed."""
 DEFAULT_TYPE = "application/octet-stream"
 
 
@@ -99,7 +101,8 @@ def _created(command: CreateFile) -> File:
     if len(command.attributes) > ATTRIBUTES_LIMIT:
         raise Invalid("attributes", f"must be at most {ATTRIBUTES_LIMIT}")
     for key, value in command.attributes.items():
-        checked_name(key, "attributes", KEY_LIMIT)
+        if len(key) > KEY_LIMIT or not ATTRIBUTE.fullmatch(key):
+            raise Invalid("attributes", f"must have names of 1 to {KEY_LIMIT} letters a to z, digits, and any of . _ -")
         checked_name(value, "attributes", VALUE_LIMIT)
     name = checked_name(command.name, limit=NAME_LIMIT)
     return File(

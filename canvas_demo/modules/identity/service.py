@@ -9,6 +9,7 @@ from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Invalid, NotFound, Unauthenticated
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.outbox import hold_organization
 from canvas_demo.kernel.rpc import Service, client_address
 from canvas_demo.kernel.tokens import NOT_VALID, Caller, current_caller
 from canvas_demo.modules.identity.domain import (
@@ -59,7 +60,10 @@ class IdentityService(pb_grpc.IdentityServicer):
         await self._throttle.take_back(request.username, address)
         user, keys = user_of(row), await self._keys.current()
 
-        async def begin(_: Connection) -> pb.LoginResponse:
+        async def begin(connection: Connection) -> pb.LoginResponse:
+            await hold_organization(connection, user.organization_id)
+            if await lock_credential(connection, user.user_id) != row["password_hash"]:
+                raise Unauthenticated("Wrong username or password.")  # changed, or gone with its organisation's keys
             return _session(keys, user, now)
 
         return await self._requests.once(
@@ -74,6 +78,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         keys = await self._keys.current()
 
         async def refresh(connection: Connection) -> pb.LoginResponse:
+            await hold_organization(connection, caller.organization_id)
             if await lock_credential(connection, caller.user_id) is None:
                 raise Unauthenticated(NOT_VALID)  # the keys of the organisation were destroyed
             return _session(keys, await _user_behind(connection, caller), now, signed_in_at)

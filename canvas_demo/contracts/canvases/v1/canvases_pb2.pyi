@@ -31,6 +31,7 @@ class Canvas(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     organization_id: _builtins.str
@@ -41,6 +42,10 @@ class Canvas(_message.Message):
     created_at: _builtins.str
     """RFC 3339."""
     updated_at: _builtins.str
+    forgotten: _builtins.bool
+    """Only in the answer to GetCanvas: the organisation's keys were destroyed, so names and texts are not
+    what they were at this version.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Item]:
         """Empty in a list."""
@@ -57,10 +62,11 @@ class Canvas(_message.Message):
         created_at: _builtins.str = ...,
         updated_at: _builtins.str = ...,
         items: _abc.Iterable[Global___Item] | None = ...,
+        forgotten: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "created_at", b"created_at", "created_by", b"created_by", "id", b"id", "items", b"items", "name", b"name", "organization_id", b"organization_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "created_at", b"created_at", "created_by", b"created_by", "forgotten", b"forgotten", "id", b"id", "items", b"items", "name", b"name", "organization_id", b"organization_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
