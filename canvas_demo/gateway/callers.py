@@ -51,7 +51,8 @@ async def idempotency_key(
         Header(
             alias="Idempotency-Key",
             description="Of the client's choice, for this request alone: sent again with the same key, it has no "
-            "second effect and gets the first answer again, for 24 hours.",
+            "second effect and gets the first answer again, for 24 hours. With another request to the same module "
+            "it is refused.",
         ),
     ] = None,
 ) -> Metadata:

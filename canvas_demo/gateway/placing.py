@@ -44,8 +44,11 @@ async def move_item(
 
 
 async def withdraw(modules: Clients, caller: Metadata, file_id: str) -> None:
-    """Delete a file that does not come to its end; its event takes the item off the canvas."""
-    delete = files_pb2.DeleteFileRequest(file_id=file_id)
+    """Delete a file that does not come to its end; its event takes the item off the canvas.
+
+    One that has come to its end by another attempt stays.
+    """
+    delete = files_pb2.DeleteFileRequest(file_id=file_id, unfinished=True)
     try:
         await change(modules.files.DeleteFile, delete, caller)
     except DomainError as error:
@@ -55,10 +58,13 @@ async def withdraw(modules: Clients, caller: Metadata, file_id: str) -> None:
 def is_final(error: BaseException, key: Metadata) -> bool:
     """Whether nothing can come any more of an upload that met ``error``.
 
-    One with an idempotency key may come again, unless it would meet the same; and the error that
-    says that its key was used before says nothing against what it was used for.
+    One with an idempotency key may come again, unless it would meet the same. The error that says that
+    its key was used before says nothing against what it was used for, nor does one that says that
+    another attempt has come further.
     """
     if isinstance(error, Invalid) and error.metadata["field"] == "Idempotency-Key":
+        return False
+    if isinstance(error, Rejected) and "current_offset" in error.metadata:
         return False
     return not key or isinstance(error, FINAL)
 

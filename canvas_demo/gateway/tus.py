@@ -111,7 +111,7 @@ async def begin_upload(
     append.file_id = file.id
     try:
         await place_item(modules, caller, wanted.canvas_id, file.id, wanted.x, wanted.y)
-        upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=file.id), metadata=caller))
+        upload = await _upload(modules, caller, file.id)
         if with_upload and upload.file.status == "PENDING" and upload.offset == 0:
             upload = await _received(modules, caller, append, request)
     except BaseException as error:
@@ -229,10 +229,20 @@ async def _received(modules: Clients, metadata: Metadata, append: pb.Append, req
 
 
 async def _upload(modules: Clients, caller: Metadata, upload_id: str) -> pb.Upload:
-    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`."""
+    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`.
+
+    One of which all has come, while the call that brought the last of it ended too early, is finished now:
+    its client takes it for complete, and would send nothing more.
+    """
     upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=upload_id), metadata=caller))
     if not upload.HasField("size"):
         raise NotFound(f"There is no upload {upload_id}.")
+    if upload.file.status == "PENDING" and upload.offset == upload.size:
+        sending = await Sending.begin(modules, caller, pb.Append(file_id=upload_id, offset=upload.offset))
+        try:
+            return await sending.end()
+        finally:
+            sending.cancel()
     return upload
 
 

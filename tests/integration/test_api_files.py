@@ -15,6 +15,7 @@ import pytest
 from tests.integration.api import Person, fields_of, file_statuses, newcomer, problem_of, until
 
 MIB = 1024 * 1024
+PLAN = ("file", ("plan.txt", b"content", "text/plain"))
 MEMORY_LIMIT = 64 * MIB
 """Bytes that the backend may grow by while a file much larger passes through it."""
 
@@ -192,6 +193,27 @@ def test_a_key_stands_for_one_content(person: Person) -> None:
     file = send(b"content").json()["file"]
     assert fields_of(send(b"another")) == ["Idempotency-Key"]
     assert person.call("GET", f"/api/files/{file['id']}/content", 200).content == b"content"
+
+
+def test_a_key_stands_for_one_place(person: Person) -> None:
+    canvas_id, headers = person.new_canvas(), {"Idempotency-Key": str(uuid4())}
+
+    def send(*place: Any) -> httpx.Response:
+        return person.call("POST", f"/api/canvases/{canvas_id}/files", files=[PLAN, *place], headers=headers)
+
+    assert send().status_code == send().status_code == 201
+    assert fields_of(send(("x", (None, "5")), ("y", (None, "5")))) == ["Idempotency-Key"]
+    assert [(item["x"], item["y"]) for item in person.canvas(canvas_id)["items"]] == [(0, 0)]
+
+
+@pytest.mark.parametrize(("more", "field"), [(("x", (None, "abc")), "x"), (PLAN, "file")])
+def test_a_repetition_that_is_refused_takes_nothing_of_what_is_stored(person: Person, more: Any, field: str) -> None:
+    canvas_id, headers = person.new_canvas(), {"Idempotency-Key": str(uuid4())}
+    path = f"/api/canvases/{canvas_id}/files"
+    file = person.call("POST", path, 201, files=[PLAN], headers=headers).json()["file"]
+    assert fields_of(person.call("POST", path, files=[PLAN, more], headers=headers)) == [field]
+    assert person.call("GET", f"/api/files/{file['id']}/content", 200).content == b"content"
+    assert len(person.canvas(canvas_id)["items"]) == 1
 
 
 # --- what a content is, and when it is gone ----------------------------------------------------------------

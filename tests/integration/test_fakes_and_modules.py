@@ -260,6 +260,14 @@ async def test_a_deleted_file_is_not_there_and_its_upload_is_gone(ada: Client) -
         await ada.file("GetUpload", file_id=file.id)
 
 
+async def test_what_is_to_be_deleted_while_it_is_unfinished_stays_once_it_is_there(ada: Client) -> None:
+    half, whole = [await ada.file("CreateFile", name="plan.txt", size=len(CONTENT)) for _ in range(2)]
+    await ada.append(files_pb2.Append(file_id=whole.id), CONTENT)
+    deleted = [(await ada.file("DeleteFile", file_id=each.id, unfinished=True)).status for each in (half, whole)]
+    assert deleted == ["DELETED", "UPLOADED"]
+    assert (await ada.file("GetFile", file_id=whole.id)).status == "UPLOADED"
+
+
 # --- notifications -----------------------------------------------------------------------------------------
 
 

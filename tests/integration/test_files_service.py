@@ -280,6 +280,17 @@ async def test_of_a_content_that_begins_anew_only_the_new_beginning_is_stored(fi
         assert (upload.offset, len(files.objects(file.id))) == (len(content), 1)
 
 
+async def test_beginning_anew_removes_what_it_takes_back_and_nothing_of_another_attempt(files: Files) -> None:
+    file = await files.begin(10)
+    await files.append(file.id, b"12345", anew=True)
+    (taken_back,) = files.objects(file.id)
+    another = files.folder(file.id) / "another"
+    another.write_bytes(b"of one who takes over in the same moment")
+    await files.append(file.id, b"1234", anew=True)
+    assert another.exists()
+    assert not taken_back.exists()
+
+
 async def test_a_file_takes_one_content_and_only_at_its_end(files: Files) -> None:
     file = await files.begin(10)
     with pytest.raises(Rejected, match="0 bytes are stored"):

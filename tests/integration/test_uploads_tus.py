@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 
@@ -56,6 +57,17 @@ def test_an_empty_upload_is_a_file(person: Person, stack: Any) -> None:
     upload = uploader(person, person.new_canvas(), b"")
     upload.upload()
     assert_uploaded(person, stack, upload.url, b"")
+
+
+def test_an_upload_of_which_all_has_come_is_finished_by_whoever_asks_for_it(person: Person, stack: Any) -> None:
+    """As after a process that ended between keeping the last part and saying that the file is there."""
+    upload = person.call("POST", "/api/uploads", 201, headers=creation(person.new_canvas(), 9)).headers["Location"]
+    said = {"Tus-Resumable": "1.0.0"}
+    person.call("PATCH", upload, 204, headers={**said, "Upload-Offset": "0", **BODY}, content=b"content")
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        database.execute("UPDATE files.upload SET size = 7 WHERE file_id = %s", [file_of(upload)])
+    assert person.call("HEAD", upload, 200, headers=said).headers["Upload-Offset"] == "7"
+    assert_uploaded(person, stack, upload, b"content")
 
 
 def test_an_upload_whose_connections_break_comes_to_its_end(person: Person, stack: Any) -> None:

@@ -299,6 +299,8 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
 
     async def DeleteFile(self, request: files_pb2.DeleteFileRequest, context: Any) -> files_pb2.File:
         file = self._own(request.file_id)
+        if request.unfinished and file.status != "PENDING":
+            return file
         file.status = "DELETED"
         del self.contents[file.id]
         return file

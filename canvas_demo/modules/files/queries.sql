@@ -52,7 +52,7 @@ WHERE file_id = %(file_id)s AND (%(attempt)s::uuid IS NULL OR attempt = %(attemp
 RETURNING file_id
 
 -- name: drop_parts
-DELETE FROM part WHERE file_id = %s RETURNING size
+DELETE FROM part WHERE file_id = %s RETURNING size, object
 
 -- name: load_parts
 SELECT number, start, size, object, header FROM part

@@ -97,12 +97,15 @@ class FilesService(pb_grpc.FilesServicer):
     async def DeleteFile(self, request: pb.DeleteFileRequest, context: Any) -> pb.File:
         async def delete(connection: Connection) -> pb.File:
             shown = await _read(connection, request.file_id)
-            await end(connection, shown.file.file_id, DeleteFile())
+            # Whoever finishes it ends its upload, too: one of both does.
+            if not request.unfinished or await store.end_upload(connection, shown.file.file_id):
+                await end(connection, shown.file.file_id, DeleteFile())
             return _message(await store.show(connection, shown.file.file_id) or shown)
 
-        deleted = await self._requests.once(request, pb.File, delete)
-        await self._sweeper.remove(deleted.id, f"{deleted.organization_id}/{deleted.id}")
-        return deleted
+        after = await self._requests.once(request, pb.File, delete)
+        if after.status == "DELETED":
+            await self._sweeper.remove(after.id, f"{after.organization_id}/{after.id}")
+        return after
 
     async def _content(self, file: File, offset: int, length: int) -> AsyncIterator[bytes]:
         _, key = await self._keys.of(file, file.key_version)

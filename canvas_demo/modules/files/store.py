@@ -105,11 +105,12 @@ async def end_upload(connection: Connection, file_id: str, attempt: str | None =
     return await (await connection.execute(QUERIES["end_upload"], row)).fetchone() is not None
 
 
-async def drop_parts(connection: Connection, file: File) -> None:
-    """Keep no part of the content."""
+async def drop_parts(connection: Connection, file: File) -> list[str]:
+    """Keep no part of the content; the objects that held them."""
     rows = await (await connection.execute(QUERIES["drop_parts"], [file.file_id])).fetchall()
     if rows:
         await connection.execute(QUERIES["use"], [file.organization_id, -sum(row["size"] for row in rows)])
+    return [row["object"] for row in rows]
 
 
 async def load_parts(connection: Connection, file_id: str, start: int, end: int) -> list[Part]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -128,7 +128,10 @@ class Uploads:
 
     async def forget(self, parts: list[Part]) -> None:
         """Remove the objects of parts that belong to no content."""
-        await asyncio.gather(*(self._storage.delete(part.object) for part in parts))
+        await self._remove([part.object for part in parts])
+
+    async def _remove(self, objects: Sequence[str]) -> None:
+        await asyncio.gather(*(self._storage.delete(each) for each in objects))
 
     async def _begin(self, file: File, append: pb.Append) -> _Call:
         attempt = new_id()
@@ -138,17 +141,16 @@ class Uploads:
                 if file.status == "PENDING":  # as it was a moment ago
                     raise Conflict(ENDED)
                 raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
-            begins_anew = append.anew and upload.offset > 0
-            if begins_anew:
-                await store.drop_parts(connection, file)
+            dropped: list[str] = []
+            if append.anew and upload.offset > 0:
+                dropped = await store.drop_parts(connection, file)
                 upload = await store.find_upload(connection, file.file_id) or upload
             elif append.offset != upload.offset:
                 raise Rejected(
                     f"{upload.offset} bytes are stored: go on from there, not from {append.offset}.",
                     current_offset=upload.offset,
                 )
-        if begins_anew:
-            await self._storage.delete_all(folder_of(file))
+        await self._remove(dropped)
         key_version, key = await self._keys.of(file, upload.key_version or 0)
         return _Call(file, attempt, upload, key_version, key)
 
