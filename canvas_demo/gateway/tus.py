@@ -16,7 +16,7 @@ from canvas_demo.gateway.edge import ANSWER_HEADERS, BODY_LIMIT
 from canvas_demo.gateway.placing import is_final, place_item, withdraw
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.sending import Sending
-from canvas_demo.kernel.errors import DomainError, Invalid, NotFound, Rejected
+from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, NotFound, Rejected
 from canvas_demo.kernel.rpc import ask
 
 
@@ -179,7 +179,7 @@ async def append_to_upload(
 @router.delete("/{upload_id}", status_code=204, summary="End an upload", responses=documented(401, 404, 409, 410, 412))
 async def end_upload(caller: Caller, upload_id: UploadId, modules: Modules) -> Response:
     """What came of it is removed, and its item leaves the canvas."""
-    await _upload(modules, caller, upload_id)
+    await _found(modules, caller, upload_id)
     await ask(modules.files.DeleteFile(pb.DeleteFileRequest(file_id=upload_id), metadata=caller))
     return Response(status_code=204)
 
@@ -228,19 +228,27 @@ async def _received(modules: Clients, metadata: Metadata, append: pb.Append, req
         raise ChecksumMismatch(error.detail) from error
 
 
+async def _found(modules: Clients, caller: Metadata, upload_id: str) -> pb.Upload:
+    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`."""
+    upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=upload_id), metadata=caller))
+    if not upload.HasField("size"):
+        raise NotFound(f"There is no upload {upload_id}.")
+    return upload
+
+
 async def _upload(modules: Clients, caller: Metadata, upload_id: str) -> pb.Upload:
-    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`.
+    """The same, for whoever goes on with it.
 
     One of which all has come, while the call that brought the last of it ended too early, is finished now:
     its client takes it for complete, and would send nothing more.
     """
-    upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=upload_id), metadata=caller))
-    if not upload.HasField("size"):
-        raise NotFound(f"There is no upload {upload_id}.")
+    upload = await _found(modules, caller, upload_id)
     if upload.file.status == "PENDING" and upload.offset == upload.size:
         sending = await Sending.begin(modules, caller, pb.Append(file_id=upload_id, offset=upload.offset))
         try:
             return await sending.end()
+        except (Conflict, Rejected):  # somebody else has finished it, or is about to
+            return await _found(modules, caller, upload_id)
         finally:
             sending.cancel()
     return upload

@@ -112,7 +112,8 @@ class _Upload:
         """The form was read to its end: only now is the content complete."""
         if self._item is None or self._sending is None:
             raise Invalid("file", "is missing")
-        # With a key also where it stays: the place belongs to what the key stands for.
+        # With a key also where it stays: the place belongs to what the key stands for. (So a repetition that is the
+        # first to come to its end puts the item where its form says, wherever somebody has moved it meanwhile.)
         if self._key or (self._item.x, self._item.y) != (self._x, self._y):
             self._item = await move_item(self._modules, self._caller, self._canvas_id, self._item, self._x, self._y)
         file = file_of((await self._sending.end(say_size=True)).file)

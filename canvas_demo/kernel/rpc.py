@@ -152,8 +152,10 @@ class Channels:
         self._open: dict[str, grpc.aio.Channel] = {}
 
     def address(self, module: str) -> str:
-        """Where a module answers: in this process where it does, for that instance is never frozen alone."""
-        return self._settings.grpc_listen_address(module)
+        """Where a module answers; of several instances the one in this process, which is never frozen alone."""
+        instances = self._settings.grpc_address(module)
+        own = self._settings.grpc_listen.get(module)
+        return own if own in instances.split(",") else instances
 
     def to(self, module: str) -> grpc.aio.Channel:
         """The channel to a module."""

@@ -124,7 +124,7 @@ async def test_a_sign_in_under_way_when_its_account_goes_gets_no_session(channel
 
 async def waits(database: psycopg.AsyncConnection[Any]) -> bool:
     """Whether somebody waits for what is done here."""
-    query = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    query = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     return await (await database.execute(query)).fetchone() is not None
 
 

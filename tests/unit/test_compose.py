@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from canvas_demo.kernel.rpc import Channels
 from canvas_demo.kernel.settings import MODULES, Settings
 from canvas_demo.stack import java, native
 from canvas_demo.stack.component import AcceptsQueries, Answers, Component, Ends, Layout, Listens, Streams
@@ -209,7 +210,7 @@ def check_addresses(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
             assert settings.connect == in_containers(components["connect"].address)
             assert f"@{in_containers(components['postgres'].address)}/" in settings.database_url("files")
             for module in MODULES:
-                host, _, port = settings.grpc_address(module).partition(":")
+                host, _, port = Channels(settings, "gateway").address(module).partition(":")
                 assert host == module or name in aliases[host] or module == "websockets", f"{name}: {module}"
                 assert int(port) == int(components[module].ports[f"port_grpc+{MODULES.index(module) + 1}"])
     for alias, members in aliases.items():

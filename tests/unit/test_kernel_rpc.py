@@ -256,7 +256,9 @@ async def test_a_server_that_ends_gives_calls_the_time_that_they_may_take(monkey
 
 
 async def test_an_instance_in_ones_own_process_is_asked_before_others() -> None:
-    both = {"websockets": "127.0.0.1:1,127.0.0.1:2", "keys": "127.0.0.1:3,127.0.0.1:4"}
-    async with Channels(Settings(grpc_addresses=both, grpc_listen={"websockets": "127.0.0.1:2"}), "files") as channels:
+    addresses = {"websockets": "127.0.0.1:1,127.0.0.1:2", "keys": "127.0.0.1:3,127.0.0.1:4", "files": "files:5"}
+    own = {"websockets": "127.0.0.1:2", "files": "0.0.0.0:5"}
+    async with Channels(Settings(grpc_addresses=addresses, grpc_listen=own), "files") as channels:
         assert channels.address("websockets") == "127.0.0.1:2"
-        assert channels.address("keys") == both["keys"]
+        assert channels.address("keys") == addresses["keys"]
+        assert channels.address("files") == "files:5"

@@ -21,7 +21,7 @@ INSERT INTO upload (file_id, size, attempt, metadata, expires_at)
 VALUES (%(file_id)s, %(size)s, gen_random_uuid(), %(metadata)s, %(expires_at)s)
 
 -- name: find_upload
-SELECT file_id, upload.size, key_version, metadata, expires_at,
+SELECT file_id, upload.size, key_version, metadata, expires_at, attempt::text,
     coalesce(sum(part.size), 0)::bigint AS offset, count(part.number) AS parts,
     (array_agg(part.object ORDER BY part.number DESC))[1] AS last_object
 FROM upload LEFT JOIN part USING (file_id)
@@ -29,7 +29,9 @@ WHERE file_id = %s
 GROUP BY upload.file_id
 
 -- name: take_over
-UPDATE upload SET attempt = %(attempt)s WHERE file_id = %(file_id)s
+-- One of which all has come is only to be finished: whoever is the first may.
+UPDATE upload SET attempt = CASE WHEN size = %(finishing_at)s AND attempt IS NOT NULL THEN attempt ELSE %(attempt)s END
+WHERE file_id = %(file_id)s
 
 -- name: prolong_upload
 UPDATE upload SET expires_at = %(expires_at)s, key_version = %(key_version)s

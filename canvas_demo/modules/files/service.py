@@ -15,6 +15,7 @@ from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Rejected
 from canvas_demo.kernel.idempotency import current_idempotency_key
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.outbox import hold_organization
 from canvas_demo.kernel.rpc import Service
 from canvas_demo.kernel.streams import hearing_out
 from canvas_demo.kernel.tokens import current_caller
@@ -97,13 +98,14 @@ class FilesService(pb_grpc.FilesServicer):
     async def DeleteFile(self, request: pb.DeleteFileRequest, context: Any) -> pb.File:
         async def delete(connection: Connection) -> pb.File:
             shown = await _read(connection, request.file_id)
+            await hold_organization(connection, shown.file.organization_id)
             # Whoever finishes it ends its upload, too: one of both does.
             if not request.unfinished or await store.end_upload(connection, shown.file.file_id):
                 await end(connection, shown.file.file_id, DeleteFile())
             return _message(await store.show(connection, shown.file.file_id) or shown)
 
         after = await self._requests.once(request, pb.File, delete)
-        if after.status == "DELETED":
+        if not request.unfinished or after.status != "UPLOADED":
             await self._sweeper.remove(after.id, f"{after.organization_id}/{after.id}")
         return after
 

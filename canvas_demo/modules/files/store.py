@@ -41,7 +41,7 @@ async def show(connection: Connection, file_id: str) -> Shown | None:
 class Upload:
     """How far the content of a PENDING file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
 
-    ``last_object`` is the one with the last of them.
+    ``attempt`` writes, and ``last_object`` is the one with the last of its bytes.
     """
 
     file_id: str
@@ -49,6 +49,7 @@ class Upload:
     key_version: int | None
     metadata: str
     expires_at: datetime
+    attempt: str | None
     offset: int
     parts: int
     last_object: str | None
@@ -68,9 +69,15 @@ async def find_upload(connection: Connection, file_id: str) -> Upload | None:
     return Upload(**row) if row else None
 
 
-async def take_over(connection: Connection, file_id: str, attempt: str) -> Upload | None:
-    """Make ``attempt`` the one that writes; None where nothing is waited for."""
-    await connection.execute(QUERIES["take_over"], {"file_id": file_id, "attempt": attempt})
+async def take_over(
+    connection: Connection, file_id: str, attempt: str, finishing_at: int | None = None
+) -> Upload | None:
+    """Make ``attempt`` the one that writes; None where nothing is waited for.
+
+    Who would only finish an upload of ``finishing_at`` bytes takes it from nobody.
+    """
+    values = {"file_id": file_id, "attempt": attempt, "finishing_at": finishing_at}
+    await connection.execute(QUERIES["take_over"], values)
     return await find_upload(connection, file_id)
 
 

@@ -13,6 +13,7 @@ from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, Rejected, StorageFull, TooLarge
 from canvas_demo.kernel.module import Runtime
+from canvas_demo.kernel.outbox import hold_organization
 from canvas_demo.kernel.trace import new_id
 from canvas_demo.modules.files import store
 from canvas_demo.modules.files.contents import ContentWriter, Digest, Part, read, sha256_of
@@ -134,9 +135,9 @@ class Uploads:
         await asyncio.gather(*(self._storage.delete(each) for each in objects))
 
     async def _begin(self, file: File, append: pb.Append) -> _Call:
-        attempt = new_id()
+        attempt, finishing_at = new_id(), None if append.anew else append.offset
         async with self._pool.connection() as connection:
-            upload = await store.take_over(connection, file.file_id, attempt)
+            upload = await store.take_over(connection, file.file_id, attempt, finishing_at)
             if upload is None:
                 if file.status == "PENDING":  # as it was a moment ago
                     raise Conflict(ENDED)
@@ -152,7 +153,7 @@ class Uploads:
                 )
         await self._remove(dropped)
         key_version, key = await self._keys.of(file, upload.key_version or 0)
-        return _Call(file, attempt, upload, key_version, key)
+        return _Call(file, upload.attempt or attempt, upload, key_version, key)
 
     async def _finish(self, call: _Call, size: int, whole: Digest | None, head: bytes | None) -> None:
         file = call.file
@@ -163,7 +164,11 @@ class Uploads:
             head = b"".join([piece async for piece in read(self._storage, call.key, parts, 0, min(size, HEAD))])
         finish = FinishUpload(size, whole.hexdigest(), call.key_version, media_type_of(head, file.media_type))
         async with self._pool.connection() as connection:
+            await hold_organization(connection, file.organization_id)
             if not await store.end_upload(connection, file.file_id, call.attempt):
+                now = (await FILE.load(connection, file.file_id)).state
+                if now and now.sha256 == finish.sha256:
+                    return  # somebody who had only to finish it was quicker
                 raise Conflict(ENDED)
             await execute(connection, FILE, file.file_id, file.organization_id, finish, datetime.now(UTC))
         # What a call left behind that was ended between storing a part and keeping it.

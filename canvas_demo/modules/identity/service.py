@@ -93,6 +93,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         keys = await self._keys.current()
 
         async def change(connection: Connection) -> pb.LoginResponse:
+            await hold_organization(connection, caller.organization_id)
             known = await lock_credential(connection, caller.user_id)
             await _user_behind(connection, caller)
             if not await self._passwords.match(known, request.current_password):
