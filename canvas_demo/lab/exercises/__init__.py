@@ -38,7 +38,10 @@ class Exercise:
         """Whether the answer holds; a wrong one raises nothing, so that a notebook goes on."""
         if answer is ...:
             return Verdict(passed=False, reason="put your answer where the … is.")
-        wrong = self.judge(answer)
+        try:
+            wrong = self.judge(answer)
+        except Exception as error:  # noqa: BLE001  (what can't be judged is no answer, and is told)
+            wrong = f"a {type(answer).__name__} like this can't be judged: {error!r}"
         return Verdict(passed=not wrong, reason=wrong or self.praise)
 
     def hint(self) -> None:

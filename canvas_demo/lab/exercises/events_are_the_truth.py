@@ -1,5 +1,7 @@
 """The exercise of 02, events are the truth."""
 
+import numpy as np
+
 from canvas_demo.lab.exercises import Exercise
 from canvas_demo.lab.streams import Stream
 
@@ -13,9 +15,9 @@ def furthest_right(stream: Stream, item_id: str) -> Exercise:
         return max(placed, key=lambda event: event["payload"]["x"])["aggregate_version"]
 
     def judge(answer: object) -> str:
-        if not isinstance(answer, int) or not 1 <= answer <= stream.version:
+        if not isinstance(answer, int | np.integer) or not 1 <= answer <= stream.version:
             return f"{answer!r} is no version of this canvas; they go from 1 to {stream.version}."
-        x = next((item["x"] for item in stream.at(answer)["items"] if item["id"] == item_id), None)
+        x = next((item["x"] for item in stream.at(int(answer))["items"] if item["id"] == item_id), None)
         furthest = max(event["payload"].get("x", 0) for event in stream.events.to_dict("records"))
         if x is None:
             return f"at version {answer} the note was not on the canvas."

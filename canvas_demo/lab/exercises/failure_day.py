@@ -100,7 +100,9 @@ class Patient:
 
     def is_it(self, fault: object, evidence: object) -> bool:
         """Whether that is what is wrong, and whoever says so has seen it: a process id, or a name of `parked`."""
-        return fault == self._fault and str(evidence) in self._evidence
+        parked = self.lab.parked()
+        behind = set(parked.loc[parked["key"] == self.canvas["id"], "name"])  # each examination parks one more
+        return fault == self._fault and str(evidence) in self._evidence | behind
 
     def examine(self) -> pd.Series:
         """Rename the canvas, and say how far that gets within some seconds, stage by stage; False: not so far.

@@ -1,5 +1,7 @@
 """The exercise of 12, how fast, how far."""
 
+import numpy as np
+
 from canvas_demo.lab.exercises import Exercise
 from canvas_demo.lab.slots import SlotHistory
 
@@ -12,19 +14,29 @@ def time_until_full(history: SlotHistory, room_bytes: int) -> Exercise:
 
     def solve() -> object:
         seen = history.frame
-        seen = seen.loc[: seen["retained_bytes"].astype("int64").idxmax()]
-        first, last = seen.loc[seen["retained_bytes"].astype("int64").idxmin()], seen.iloc[-1]
-        gathered = last["retained_bytes"] - first["retained_bytes"]
-        rate = gathered / (last["at"] - first["at"]).total_seconds()
+        last = seen.loc[seen["lag_bytes"].astype("int64").idxmax()]  # here the reader came back
+        before = seen[seen["at"] < last["at"]]
+        first = before.loc[before["retained_bytes"].astype("int64").idxmin()]
+        rate = (last["retained_bytes"] - first["retained_bytes"]) / (last["at"] - first["at"]).total_seconds()
         return room_bytes / rate
 
+    def steepest() -> float:
+        """The same from the last look before the rise."""
+        seen = history.frame
+        lag = seen["lag_bytes"].astype("int64")
+        last = seen.loc[lag.idxmax()]
+        first = seen[(seen["at"] < last["at"]) & (lag < lag.max() / 10)].iloc[-1]
+        gathered = last["retained_bytes"] - first["retained_bytes"]
+        return float(room_bytes * (last["at"] - first["at"]).total_seconds() / gathered)
+
     def judge(answer: object) -> str:
-        if not isinstance(answer, int | float) or answer <= 0:
+        if not isinstance(answer, int | float | np.number) or answer <= 0:
             return "the answer is a number of seconds."
-        right = float(str(solve()))
-        if right / TOLERANCE <= answer <= right * TOLERANCE:
+        right = sorted([float(str(solve())), steepest()])
+        if right[0] / TOLERANCE <= answer <= right[1] * TOLERANCE:
             return ""
-        return f"{answer:g} s is too {'long' if answer > right else 'short'} at the rate that the history shows."
+        long = answer > right[1]
+        return f"{float(answer):g} s is too {'long' if long else 'short'} at the rate that the history shows."
 
     return Exercise(
         question=(
@@ -33,7 +45,8 @@ def time_until_full(history: SlotHistory, room_bytes: int) -> Exercise:
         ),
         hints=(
             "history.frame has a column at, and a column retained_bytes.",
-            "Between the lowest value before the peak and the peak: bytes gathered, divided by the seconds in between.",
+            "Its reader came back where lag_bytes was highest; retained_bytes stays for a while after that.",
+            "From the lowest value before that to there: bytes gathered, divided by the seconds in between.",
             "room_bytes divided by that rate.",
         ),
         judge=judge,

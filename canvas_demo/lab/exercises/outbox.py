@@ -9,6 +9,7 @@ SELECT placed_order.xmin::text::bigint AS order_by, outbox.xmin::text::bigint AS
 FROM placed_order JOIN outbox ON outbox.aggregate_id = placed_order.number::text
 WHERE placed_order.number = %s AND outbox.event_type = 'OrderPlaced'
 """
+ANEW = "Try again after scratch.sql('DELETE FROM placed_order') and scratch.sql('DELETE FROM outbox')."
 
 
 def write_both(scratch: Scratch) -> Exercise:
@@ -20,11 +21,15 @@ def write_both(scratch: Scratch) -> Exercise:
             return f"there is no order {ORDER} together with an OrderPlaced event of that aggregate_id."
         order_by, event_by = rows.iloc[0]
         if order_by != event_by:
-            return f"transaction {order_by} wrote the order, but {event_by} the event: a crash can come in between."
+            return (
+                f"transaction {order_by} wrote the order, but {event_by} the event: a crash can come in between. {ANEW}"
+            )
         return "" if answer == order_by else f"{answer!r} is not the transaction that wrote them."
 
     def solve() -> object:
         with scratch.transaction() as transaction:
+            transaction.sql("DELETE FROM placed_order WHERE number = %s", [ORDER])  # of an earlier try
+            transaction.sql("DELETE FROM outbox WHERE aggregate_id = %s", [str(ORDER)])
             transaction.sql("INSERT INTO placed_order VALUES (%s)", [ORDER])
             scratch.append(transaction, aggregate_id=str(ORDER), event_type="OrderPlaced")
         return transaction.id

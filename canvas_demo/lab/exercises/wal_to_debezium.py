@@ -25,9 +25,9 @@ def outlive_a_rollback(lab: Lab) -> Exercise:
             said = until(look, "the message is there", SECONDS)  # a rollback does not wait for the log to be flushed
         except NotYet:
             return f"the decoder tells of no message with the prefix {answer!r}."
-        if said[0]["transactional"]:
+        if said[-1]["transactional"]:
             return "that message belongs to its transaction: rolled back, it would not have been told of."
-        text = said[0]["content"]
+        text = said[-1]["content"]
         if not text.isdecimal():
             return f"the message says {text!r}; let it say the number of its transaction, so that we can look it up."
         try:
