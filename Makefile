@@ -55,7 +55,7 @@ lab: prepare ## Start the stack and open JupyterLab on the notebooks; LAB_ARGS=-
 
 .PHONY: up down
 up: prepare ## Start the stack and leave it running
-	@$(BIN)/canvas-demo up --detach
+	@$(BIN)/canvas-demo up --detach --websocket-hosts 2
 down: setup ## Stop the stack
 	@$(BIN)/canvas-demo down
 

@@ -193,10 +193,8 @@ class CdcLab:
         with draft.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             draft.rename(path)  # locked before anybody can see it
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+            yield
+            path.unlink(missing_ok=True)  # not where it could not be removed: the next session does it
 
     def _streams(self, number: str) -> bool:
         """Whether the task runs and reads its slot: what is committed from here on, it sees."""
@@ -206,7 +204,8 @@ class CdcLab:
 
     def _remove(self, number: str) -> None:
         if self.connect.exists(NAME + number):
-            self.connect.remove(NAME + number)
+            name = NAME + number
+            self.connect.wait(lambda: self.connect.remove(name), f"connector {name} is removed", SECONDS, every=0.2)
         until(lambda: self._dropped(number), f"slot {SLOT}{number} is dropped", SECONDS, every=0.1)
         self.kafka.delete_topics(NAME + number)
 

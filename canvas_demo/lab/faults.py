@@ -125,11 +125,12 @@ class Faults:
             yield
 
     def _order(self, what: str, name: str) -> str:
-        next(channel.ask(self._home, what, name=name))
-        if wanted := ORDERS[what]:
-            self.wait(name, wanted)
+        wanted = ORDERS[what]
         if wanted in MENDED_BY:
-            self._broken[name] = wanted
-        else:
+            self._broken[name] = wanted  # also where somebody interrupts what follows
+        next(channel.ask(self._home, what, name=name))
+        if wanted:
+            self.wait(name, wanted)
+        if wanted not in MENDED_BY:
             self._broken.pop(name, None)
         return self.state(name)

@@ -1,6 +1,7 @@
 """An outage under load: a component freezes or dies, and comes back; what got through meanwhile, what was lost."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -57,7 +58,8 @@ class Outage:
         cls, lab: "Lab", component: str, rate: float, commands: int, reaching: str = "", *, frozen: bool = True
     ) -> Self:
         """Break it, and wait until everything is well again. Raises `NotYet` where something does not arrive."""
-        with lab.loading(rate, subscribers=len(lab.environment["WS_URLS"])) as load:
+        with lab.loading(rate, subscribers=len(lab.environment["WS_URLS"])) as load, ExitStack() as ending:
+            ending.callback(lab.faults.mend)  # before the load is waited for, which waits for its answers
             _until_arrived(load, WARM)
             restarts = int(lab.status().set_index("component").loc[component, "restarts"])
             _take_away(lab.faults, component, frozen=frozen)

@@ -1,5 +1,7 @@
 """A stack, as a notebook holds it: its state, a client for every interface, and what a notebook makes of its own."""
 
+import atexit
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -60,6 +62,16 @@ class Lab(Facts):
     def close(self) -> None:
         """Close what was opened, remove what was made, and mend what was broken by way of this lab."""
         self._opened.close()
+        atexit.unregister(self.close)
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter()
+
+    def _new_name(self, wanted: str) -> str:
+        """A name that no other client of this lab has: by its name each is told from the others."""
+        self._names[wanted] += 1
+        return wanted if self._names[wanted] == 1 else f"{wanted}, {self._names[wanted]}"
 
     def on_close(self, call: Callable[[], object]) -> None:
         """Have this called too when the lab is closed."""
@@ -82,7 +94,7 @@ class Lab(Facts):
     def websocket(self, who: Person | str, name: str = "", host: int = 0) -> Socket:
         """An open websocket of somebody (or of whose token it is), on the host of this number."""
         token = who if isinstance(who, str) else who.token
-        title = name or ("client" if isinstance(who, str) else who.username)
+        title = name or self._new_name("client" if isinstance(who, str) else who.username)
         return self._own(Socket(title, self.environment["WS_URLS"][host], token))
 
     def stored(self, file_id: str) -> StoredContent:

@@ -41,7 +41,7 @@ def look(home: Path) -> dict[str, object]:
 
 def start(home: Path) -> None:
     """Start the stack as ``canvas-demo up --detach`` does; the page shows how it comes up."""
-    command = [sys.executable, "-m", "canvas_demo", "up", "--detach"]
+    command = [sys.executable, "-m", "canvas_demo", "up", "--detach", "--websocket-hosts", "2"]
     with (home.parent / f"{home.name}-start.log").open("w") as log:
         subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603  (our own command)
 

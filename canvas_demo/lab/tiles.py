@@ -64,7 +64,7 @@ def attend() -> None:
     if is_running(load_settings().home):
         signal.pause()
     else:
-        os.execv(sys.executable, [sys.executable, "-m", "canvas_demo", "up"])  # noqa: S606  (our own command)
+        os.execv(sys.executable, [sys.executable, "-m", "canvas_demo", "up", "--websocket-hosts", "2"])  # noqa: S606  (our own command)
 
 
 if __name__ == "__main__":

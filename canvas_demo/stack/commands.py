@@ -22,6 +22,10 @@ def bring_up(layout: Layout, *, detach: bool, auto_ports: bool) -> None:
 
     settings = load_settings()
     if channel.is_running(settings.home):
+        hosts = len(environment()["WS_URLS"])
+        if hosts < layout.websocket_hosts:
+            message = f"The stack that runs in {settings.home} has fewer websocket hosts than {layout.websocket_hosts}"
+            raise StackError(f"{message}: {hosts}. `canvas-demo down` it first.")
         print(f"A stack runs in {settings.home} already: {summary(settings.home)}")
         return
     jars = fetch_jars(settings.cache)

@@ -80,6 +80,19 @@ def test_a_follower_leaves_a_frozen_host_and_misses_nothing(lab: labs.Lab) -> No
     assert (told["missing"], told["twice"], told["out_of_order"], told["told_gaps"]) == (0, 0, 0, 0)
 
 
+def test_the_switches_of_a_closed_lab_take_no_orders(lab: labs.Lab, stack: Any) -> None:
+    with labs.connect(stack.home) as closed:
+        switches = closed.views.switches()
+    switches.order("stop", "outbox")
+    assert "this lab is closed" in switches.said
+    assert lab.faults.state("outbox") == "running"
+
+
+def test_clients_without_a_name_are_told_from_each_other(lab: labs.Lab) -> None:
+    person = lab.person()
+    assert len({lab.websocket(person).name for _ in range(3)}) == 3
+
+
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "killed at once"])
 def test_an_outage_says_what_got_through_meanwhile_and_that_nothing_was_lost(lab: labs.Lab, *, frozen: bool) -> None:
     outage = lab.outage("websockets-2", rate=10, commands=10, reaching="subscribers", frozen=frozen)

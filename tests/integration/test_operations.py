@@ -91,6 +91,12 @@ def test_a_quiet_slot_lets_the_wal_go(stack: Any) -> None:
     assert "keeps" in stack.cli("status")
 
 
+def test_up_with_more_websocket_hosts_than_run_says_what_to_do(stack: Any) -> None:
+    said = stack.cli("up", "--detach", "--websocket-hosts", "8", check=False)
+    assert "has fewer websocket hosts than 8: " in said
+    assert "`canvas-demo down` it first" in said
+
+
 def test_no_log_of_the_stack_holds_a_secret(stack: Any) -> None:
     person = newcomer(stack.env["WEB_URL"])
     person.call("GET", "/api/canvases", 200)
