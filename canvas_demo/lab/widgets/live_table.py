@@ -1,7 +1,6 @@
 """Rows as they come: outbox rows, Kafka records, CDC envelopes, websocket frames; one table shows them all."""
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ import traitlets
 from canvas_demo.lab.widgets.base import SelectingView, Selection, Watching
 
 KEPT = 200
+"""Rows, besides those that are held while it is paused."""
 EVERY = 0.3
 
 
@@ -54,8 +54,10 @@ class LiveTable(SelectingView):
     ) -> None:
         super().__init__(title=title, columns=list(columns), selection=selection)
         self._more = more
-        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._kept: list[dict[str, Any]] = []
         self._count = 0
+        self._held = 0
+        """Of the first so many rows nothing goes while it is paused."""
         self._shown = 0
         self.look()
         self._watching = Watching(self, self.look, EVERY)
@@ -85,12 +87,26 @@ class LiveTable(SelectingView):
             self._count += 1
         if self._count != self._shown:
             self._shown = self._count
+            self._kept = self._newest()
             self.rows = list(self._kept)
+
+    def _newest(self) -> list[dict[str, Any]]:
+        """What is kept: what is held, and of the others the newest, those first that fit the filter."""
+        kept, held = self._kept, self._held if self.paused else 0
+        others = [row for row in kept if row["seq"] >= held]
+        too_many = max(0, len(others) - KEPT)
+        fitting = {row["seq"] for row in self._fitting()}
+        go = sorted(others, key=lambda row: (row["seq"] in fitting, row["seq"]))[:too_many]
+        gone = {row["seq"] for row in go}
+        return [row for row in kept if row["seq"] not in gone]
+
+    @traitlets.observe("paused")
+    def _hold(self, _: object) -> None:
+        self._held = self._count
 
     def pause(self) -> None:
         """Hold what is shown; what comes waits."""
         self.look()
-        self._held = self._count
         self.paused = True
 
     def go_on(self) -> None:
@@ -100,7 +116,7 @@ class LiveTable(SelectingView):
     @property
     def waiting(self) -> int:
         """How many rows that fit the filter have come since `pause`."""
-        held = getattr(self, "_held", self._count) if self.paused else self._count
+        held = self._held if self.paused else self._count
         return sum(row["seq"] >= held for row in self._fitting())
 
     @property
