@@ -3,11 +3,11 @@
 import atexit
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from canvas_demo.lab.checks import NotYet, until
 from canvas_demo.lab.session import Lab
+from canvas_demo.lab.starting import UP
 from canvas_demo.stack import addresses, channel
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import load_settings
@@ -39,11 +39,10 @@ def connect(home: str | Path | None = None) -> Lab:
 
 
 def _start(home: Path) -> None:
-    """``canvas-demo up --detach`` with two websocket hosts, with its lines shown as they come."""
-    command = [sys.executable, "-m", "canvas_demo", "up", "--detach", "--websocket-hosts", "2"]
+    """`UP`, detached, with its lines shown as they come."""
     environment = {**os.environ, "CANVAS_DEMO_HOME": str(home)}
     with subprocess.Popen(  # noqa: S603  (our own command)
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*UP, "--detach"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as starting:
         lines = []
         for line in starting.stdout or ():

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 
+from canvas_demo.lab.starting import UP
 from canvas_demo.stack import channel
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import load_settings
@@ -40,10 +41,9 @@ def look(home: Path) -> dict[str, object]:
 
 
 def start(home: Path) -> None:
-    """Start the stack as ``canvas-demo up --detach`` does; the page shows how it comes up."""
-    command = [sys.executable, "-m", "canvas_demo", "up", "--detach", "--websocket-hosts", "2"]
+    """Start the stack with `UP`, detached; the page shows how it comes up."""
     with (home.parent / f"{home.name}-start.log").open("w") as log:
-        subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603  (our own command)
+        subprocess.Popen([*UP, "--detach"], stdout=log, stderr=log, start_new_session=True)  # noqa: S603  (our own command)
 
 
 class Page(BaseHTTPRequestHandler):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas_demo.kernel.settings import Settings
+from canvas_demo.lab.starting import UP
 from canvas_demo.stack.channel import is_running
 from canvas_demo.stack.home import choose_ports, load_settings, prepare_home
 
@@ -64,7 +65,7 @@ def attend() -> None:
     if is_running(load_settings().home):
         signal.pause()
     else:
-        os.execv(sys.executable, [sys.executable, "-m", "canvas_demo", "up", "--websocket-hosts", "2"])  # noqa: S606  (our own command)
+        os.execv(UP[0], UP)  # noqa: S606  (our own command)
 
 
 if __name__ == "__main__":

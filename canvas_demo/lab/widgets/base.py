@@ -74,6 +74,11 @@ class Watching:
         self._thread = threading.Thread(target=self._watch, name=f"view {widget.view}", daemon=True)
         self._thread.start()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it looks no more."""
+        return self._ending.is_set()
+
     def close(self) -> None:
         """Look no more; what is shown stays."""
         self._ending.set()

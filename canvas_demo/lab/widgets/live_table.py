@@ -94,7 +94,9 @@ class LiveTable(SelectingView):
         """What is kept: what is held, and of the others the newest, those first that fit the filter."""
         kept, held = self._kept, self._held if self.paused else 0
         others = [row for row in kept if row["seq"] >= held]
-        too_many = max(0, len(others) - KEPT)
+        too_many = len(others) - KEPT
+        if too_many <= 0:
+            return kept
         fitting = {row["seq"] for row in self._fitting()}
         go = sorted(others, key=lambda row: (row["seq"] in fitting, row["seq"]))[:too_many]
         gone = {row["seq"] for row in go}

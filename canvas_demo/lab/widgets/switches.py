@@ -28,7 +28,6 @@ class FaultSwitches(View):
     def __init__(self, faults: Faults) -> None:
         super().__init__()
         self._faults = faults
-        self._ended = False
         self.on_msg(self._asked)
         self.look()
         self._watching = Watching(self, self.look)
@@ -39,7 +38,6 @@ class FaultSwitches(View):
     def stop(self) -> None:
         """Look no more, and take no more orders; what is there stays."""
         self._watching.close()
-        self._ended = True
 
     def look(self) -> None:
         """Look again."""
@@ -62,7 +60,7 @@ class FaultSwitches(View):
     def order(self, what: str, name: str) -> None:
         """Give an order, and say how it went; what the buttons do, on a thread of its own, for it may take long."""
         with collecting(f"{what} {name}"):
-            if self._ended:
+            if self._watching.is_closed:
                 self.said = f"{what} {name}: this lab is closed, and would not mend it. Run the cells again."
                 return
             self.said = f"{what} {name} …"
