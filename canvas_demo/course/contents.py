@@ -13,8 +13,8 @@ README = """\
 
 Each notebook is a lesson of its own: predict, run, explain, break, an exercise, a summary. Run the cells from top to
 bottom with **Shift+Enter**. All of them work on one stack, which `connect()` finds, or starts; what a notebook makes is
-its own, so they can be run in any order, twice, and side by side; but for those that break parts of the stack, or write
-everybody's tables anew (02, 10), for which nobody else should be at work: they say so.
+its own, so they can be run in any order, twice, and side by side. Those that freeze a part, or write everybody's tables
+anew, take turns for that. Nobody else should be at work on it for 11 and 12, which break and change it throughout.
 
 {rows}
 

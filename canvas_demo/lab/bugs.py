@@ -10,6 +10,7 @@ from typing import Self
 from psycopg import sql
 
 from canvas_demo.lab.database import Database
+from canvas_demo.lab.leftovers import Leftovers
 
 PLANT = """
 CREATE FUNCTION notifications.{name}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -25,12 +26,14 @@ MEND = "DROP FUNCTION IF EXISTS notifications.{name}() CASCADE"
 class Bug:
     """Notifications can handle no event of one canvas, until `mend`."""
 
-    def __init__(self, database: Database, canvas_id: str) -> None:
+    def __init__(self, database: Database, leftovers: Leftovers, canvas_id: str) -> None:
         self._database = database
-        self._names = {"name": sql.Identifier(f"lab_bug_{secrets.token_hex(4)}")}
+        self._name = f"lab_bug_{secrets.token_hex(4)}"
         self.subject = f"canvas/{canvas_id}"
         self.is_mended = False
-        database.frame(sql.SQL(PLANT).format(**self._names, subject=sql.Literal(self.subject)))
+        self._forget = leftovers.note("bug", name=self._name, canvas_id=canvas_id)
+        plant = sql.SQL(PLANT).format(name=sql.Identifier(self._name), subject=sql.Literal(self.subject))
+        database.frame(plant)
 
     def __repr__(self) -> str:
         return f"Bug in notifications with {self.subject}: {'mended' if self.is_mended else 'there'}"
@@ -44,5 +47,11 @@ class Bug:
     def mend(self) -> None:
         """Take it away; a second time does nothing."""
         if not self.is_mended:
-            self._database.frame(sql.SQL(MEND).format(**self._names))
+            mend(self._database, self._name)
+            self._forget()
         self.is_mended = True
+
+
+def mend(database: Database, name: str) -> None:
+    """Take the bug of this name away, if it is there."""
+    database.frame(sql.SQL(MEND).format(name=sql.Identifier(name)))

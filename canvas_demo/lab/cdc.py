@@ -7,13 +7,11 @@ are removed at the end, also those of a session that was killed.
 """
 
 import atexit
-import fcntl
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -23,6 +21,7 @@ from canvas_demo.lab.checks import until
 from canvas_demo.lab.connectors import ConnectRest
 from canvas_demo.lab.database import QUERIES, Database
 from canvas_demo.lab.kafka import COLUMNS, SLACK, Kafka
+from canvas_demo.lab.leftovers import Leftovers
 from canvas_demo.lab.records import Record
 
 NAME = "canvas-demo-lab-"
@@ -135,12 +134,12 @@ class RawCdc:
 
 @dataclass(frozen=True)
 class CdcLab:
-    """What makes and removes second connectors. The folder holds a lock for each that somebody uses."""
+    """What makes and removes second connectors."""
 
     connect: ConnectRest
     kafka: Kafka
     database: Database
-    folder: Path
+    leftovers: Leftovers
 
     def start(
         self,
@@ -153,11 +152,15 @@ class CdcLab:
 
         ``options`` win over what it is made of; None takes one away.
         """
-        self.remove_leftovers()
         number = secrets.token_hex(4)
+        forget = self.leftovers.note("connector", number=number)
+
+        def end() -> None:
+            self.remove(number)
+            forget()
+
         with ExitStack() as starting:
-            starting.enter_context(self._held(number))
-            starting.callback(self._remove, number)
+            starting.callback(end)
             made = {**config_of(self.connect.config(like), number, router=router), **options}
             config = {name: value for name, value in made.items() if value is not None}
             name = NAME + number
@@ -170,39 +173,14 @@ class CdcLab:
         ending.callback(atexit.unregister, ending.close)
         return RawCdc(number, self, ending)
 
-    def remove_leftovers(self) -> list[str]:
-        """Remove what sessions have left that no longer live; their numbers."""
-        removed = []
-        for path in sorted(self.folder.glob("*.lock")):
-            with path.open() as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                self._remove(path.stem)
-                path.unlink(missing_ok=True)
-                removed.append(path.stem)
-        return removed
-
-    @contextmanager
-    def _held(self, number: str) -> Iterator[None]:
-        """A lock that the kernel frees when this process dies, however it does (flock(2))."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{number}.lock"
-        draft = self.folder / f".{number}"
-        with draft.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            draft.rename(path)  # locked before anybody can see it
-            yield
-            path.unlink(missing_ok=True)  # not where it could not be removed: the next session does it
-
     def _streams(self, number: str) -> bool:
         """Whether the task runs and reads its slot: what is committed from here on, it sees."""
         slots = self.database.frame(QUERIES["slots"])
         mine = slots[slots["slot_name"] == SLOT + number]
         return self.connect.runs(NAME + number) and bool(mine["active"].any())
 
-    def _remove(self, number: str) -> None:
+    def remove(self, number: str) -> None:
+        """Remove what there is of the connector of this number: itself, its slot, its topics."""
         if self.connect.exists(NAME + number):
             name = NAME + number
             self.connect.wait(lambda: self.connect.remove(name), f"connector {name} is removed", SECONDS, every=0.2)

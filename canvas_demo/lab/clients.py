@@ -15,6 +15,7 @@ from canvas_demo.lab.faults import Faults
 from canvas_demo.lab.grpc import Grpc
 from canvas_demo.lab.kafka import Kafka
 from canvas_demo.lab.keyring import Keys
+from canvas_demo.lab.leftovers import Leftovers
 
 
 class Clients:
@@ -23,6 +24,8 @@ class Clients:
     def __init__(self, settings: Settings, environment: Mapping[str, Any]) -> None:
         self._home = settings.home
         self._opened = ExitStack()
+        self.leftovers = Leftovers(self._home / "lab")
+        self._opened.callback(self.leftovers.close)
         self.environment = dict(environment)
 
     @cached_property
@@ -58,7 +61,7 @@ class Clients:
     @cached_property
     def faults(self) -> Faults:
         """Stop, start, kill, pause and resume components."""
-        faults = Faults(self._home)
+        faults = Faults(self._home, self.leftovers)
         self._opened.callback(faults.mend)
         return faults
 

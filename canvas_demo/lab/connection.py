@@ -6,16 +6,19 @@ import subprocess
 from pathlib import Path
 
 from canvas_demo.lab.checks import NotYet, until
+from canvas_demo.lab.faults import MENDED_BY
+from canvas_demo.lab.mending import BROKEN, KINDS, mend
 from canvas_demo.lab.session import Lab
 from canvas_demo.lab.starting import UP
+from canvas_demo.lab.turns import turns_on
 from canvas_demo.stack import addresses, channel
 from canvas_demo.stack.errors import StackError
 from canvas_demo.stack.home import load_settings
+from canvas_demo.stack.unit import READY
 
 START_SECONDS = 300.0
-BROKEN = {"paused", "stopped"}
-"""Somebody wants it so."""
-READY_STATES = {"running", "done"} | BROKEN
+PATIENCE = 5.0
+"""Seconds after which it is said what is waited for."""
 
 
 def connect(home: str | Path | None = None) -> Lab:
@@ -28,14 +31,28 @@ def connect(home: str | Path | None = None) -> Lab:
         print("No stack runs yet: starting one. The first time, this fetches Kafka and Debezium.")
         _start(settings.home)
         settings = load_settings(settings.home)
-    try:
-        until(lambda: not _not_ready(settings.home), "the stack is up", timeout=START_SECONDS, every=0.1)
-    except NotYet as error:
-        said = f"Not ready within {START_SECONDS:.0f} s: {', '.join(_not_ready(settings.home))}."
-        raise StackError(f"{said} `canvas-demo status` and `canvas-demo logs NAME` say why.") from error
     lab = Lab(settings, addresses.of_running(settings))
     atexit.register(lab.close)
+    mend(lab, BROKEN)
+    _wait_until_ready(settings.home)
+    mend(lab, KINDS)
+    for name, state in _states(settings.home).items():
+        if state in MENDED_BY:
+            order = MENDED_BY[state]
+            print(f"{name} is {state}, as somebody wants it: lab.faults.{order}({name!r}) ends that.")
     return lab
+
+
+def _wait_until_ready(home: Path) -> None:
+    try:
+        until(lambda: not _not_ready(home), "the stack is up", timeout=PATIENCE, every=0.1)
+    except NotYet:
+        print(f"Waiting: {_on_the_way(home)} …", flush=True)
+    try:
+        until(lambda: not _not_ready(home), "the stack is up", timeout=START_SECONDS, every=0.1)
+    except NotYet as error:
+        said = f"Not ready within {START_SECONDS:.0f} s: {_on_the_way(home)}."
+        raise StackError(f"{said} `canvas-demo status` and `canvas-demo logs NAME` say why.") from error
 
 
 def _start(home: Path) -> None:
@@ -53,13 +70,25 @@ def _start(home: Path) -> None:
 
 
 def _not_ready(home: Path) -> list[str]:
-    """What is on its way yet; not what somebody wants to be frozen or stopped, and what waits for that.
+    """What is on its way yet, or broken by another notebook, which mends it at the end of its turn.
 
-    Raises StackError for a stack whose start failed.
+    Not what somebody keeps frozen or stopped whose turn it is not, and what waits for that.
     """
+    states = _states(home)
+    is_kept = MENDED_BY.keys() & set(states.values()) and not turns_on(home).other()
+    ready = READY | ({*MENDED_BY, "waiting"} if is_kept else set())
+    return [f"{name} is {state}" for name, state in states.items() if state not in ready]
+
+
+def _on_the_way(home: Path) -> str:
+    """The same in a sentence, with whose turn it is."""
+    other = turns_on(home).other()
+    return ", ".join(_not_ready(home)) + (f"; it is the turn of {other}" if other else "")
+
+
+def _states(home: Path) -> dict[str, str]:
+    """The components' states. Raises StackError for a stack whose start failed."""
     snapshot = next(channel.ask(home, "status"))
     if snapshot["failure"]:
         raise StackError(snapshot["failure"])
-    states = {part["name"]: part["state"] for part in snapshot["components"]}
-    ready = READY_STATES | ({"waiting"} if BROKEN & set(states.values()) else set())
-    return [f"{name} is {state}" for name, state in states.items() if state not in ready]
+    return {part["name"]: part["state"] for part in snapshot["components"]}

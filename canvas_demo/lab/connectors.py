@@ -21,6 +21,11 @@ class Rebalancing(ConnectError):
     """It balances its work anew, and will do later what it was asked: it says 409, or 500 to some questions."""
 
 
+def setting_of(name: str) -> str:
+    """A setting as Connect calls it, from the name of a keyword: two underscores are a dot."""
+    return name.replace("__", ".")
+
+
 class ConnectRest:
     """The connectors of the stack (https://kafka.apache.org/documentation/#connect_rest)."""
 
@@ -72,9 +77,9 @@ class ConnectRest:
         before = self.config(name)
         wanted = dict(before)
         for key, value in settings.items():
-            wanted.pop(key.replace("__", "."), None)
+            wanted.pop(setting_of(key), None)
             if value is not None:
-                wanted[key.replace("__", ".")] = str(value)
+                wanted[setting_of(key)] = str(value)
         self.replace(name, wanted)
         return before
 

@@ -5,29 +5,35 @@ and not mended is mended when the lab closes, or its process ends.
 """
 
 import atexit
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 import pandas as pd
+import psutil
 
 from canvas_demo.lab.checks import until
+from canvas_demo.lab.leftovers import Leftovers
+from canvas_demo.lab.turns import turns_on
 from canvas_demo.stack import channel
-from canvas_demo.stack.files import locked
+from canvas_demo.stack.process import send_tree
+from canvas_demo.stack.unit import READY
 
 SECONDS = 240.0
-READY = ("running", "done")
 ORDERS = {"stop": "stopped", "start": "running", "kill": "", "pause": "paused", "resume": "running"}
 """What may be ordered → the state that it leads to."""
 MENDED_BY = {"stopped": "start", "paused": "resume"}
+"""A state that somebody wants → the order that ends it."""
 
 
 class Faults:
     """Stop, start, kill, pause and resume components by name; `components` tells the names."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._broken: dict[str, str] = {}
+    def __init__(self, home: Path, leftovers: Leftovers) -> None:
+        self._home, self._leftovers = home, leftovers
+        self._broken: dict[str, Callable[[], None]] = {}
+        """What was stopped or paused by way of this, and how to say that it is mended."""
         atexit.register(self.mend)
 
     def __repr__(self) -> str:
@@ -91,23 +97,43 @@ class Faults:
         until(is_back, f"{name} is back", timeout)
         return self.state(name)
 
-    def mend(self) -> list[str]:
+    def mend(self, but: frozenset[str] = frozenset()) -> list[str]:
         """Start what was stopped and resume what was paused by way of this lab; what it mended."""
-        mended = []
-        for name, state in list(self._broken.items()):
-            if channel.is_running(self._home) and self.state(name) == state:
-                self._order(MENDED_BY[state], name)
-                mended.append(name)
-            self._broken.pop(name, None)
+        mended = [name for name in [*self._broken] if name not in but and self.mend_one(name)]
+        for name in self._broken.keys() - but:
+            self._forget(name)
         return mended
+
+    def mend_one(self, name: str) -> bool:
+        """Start it where it is stopped, or resume it where it is paused; whether it was."""
+        if not channel.is_running(self._home):
+            return False
+        until(lambda: self.state(name) != "stopping", f"{name} has stopped", SECONDS)
+        order = MENDED_BY.get(self.state(name))
+        if order:
+            self._order(order, name)
+        return bool(order)
+
+    def freeze_unseen(self, name: str) -> tuple[int, Callable[[], None]]:
+        """Freeze a component's process without a word to the supervisor; its pid, and how to let it go on."""
+        pid = int(self.components().set_index("component").loc[name, "pid"])
+        began = psutil.Process(pid).create_time()
+        forget = self._leftovers.note("frozen", pid=pid, began=began)
+        send_tree(pid, SIGSTOP)
+
+        def thawed() -> None:
+            thaw(pid, began)
+            forget()
+
+        return pid, thawed
 
     # --- for the time of a block ---------------------------------------------------------------------------
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Break things in this block while nobody else does: another notebook that wants to waits."""
-        with locked(self._home / "lab" / "faults"), ExitStack() as ending:
-            ending.callback(self.mend)
+        with turns_on(self._home).alone(), ExitStack() as ending:
+            ending.callback(self.mend, but=frozenset(self._broken))
             yield
 
     @contextmanager
@@ -126,11 +152,23 @@ class Faults:
 
     def _order(self, what: str, name: str) -> str:
         wanted = ORDERS[what]
-        if wanted in MENDED_BY:
-            self._broken[name] = wanted  # also where somebody interrupts what follows
+        if wanted in MENDED_BY and name not in self._broken:
+            self._broken[name] = self._leftovers.note("broken", name=name)  # also where what follows is interrupted
         next(channel.ask(self._home, what, name=name))
         if wanted:
             self.wait(name, wanted)
         if wanted not in MENDED_BY:
-            self._broken.pop(name, None)
+            self._forget(name)
         return self.state(name)
+
+    def _forget(self, name: str) -> None:
+        forget = self._broken.pop(name, None)
+        if forget:
+            forget()
+
+
+def thaw(pid: int, began: float) -> None:
+    """Let a frozen process go on (SIGCONT), with its children, if it is still the one that began then."""
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(pid).create_time() == began:
+            send_tree(pid, SIGCONT)

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from canvas_demo.kernel.settings import CDC_ROLE
 from canvas_demo.lab.database import QUERIES, Database
+from canvas_demo.lab.leftovers import Leftovers
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
@@ -70,11 +71,12 @@ class Transaction:
 class Scratch:
     """A schema with a random name; dropped with `close`, or the lab's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leftovers: Leftovers) -> None:
         self._database = database
         self.schema = f"lab_{secrets.token_hex(4)}"
         self._open: list[Transaction] = []
-        self._publications: list[str] = []
+        self._publications = 0
+        self._forget = leftovers.note("scratch", schema=self.schema)
         self.sql(QUERIES["make_scratch"].replace("{schema}", self.schema).replace("{reader}", CDC_ROLE))
 
     def __repr__(self) -> str:
@@ -90,10 +92,8 @@ class Scratch:
         """Roll back what is open, and drop the schema with all that is in it; a second time does nothing."""
         for transaction in self._open:
             transaction.close()
-        with self._database.connection() as connection:
-            for name in self._publications:
-                connection.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
+        drop_schema(self._database, self.schema)
+        self._forget()
 
     def sql(self, query: str, parameters: Parameters = None) -> pd.DataFrame:
         """The rows that a statement answers with, in a transaction of its own; names are of this schema first."""
@@ -127,7 +127,8 @@ class Scratch:
 
     def publication(self, *tables: str) -> str:
         """A publication of inserts into ``tables`` of this schema (all of them where none is named); its name."""
-        name = f"{self.schema}_{len(self._publications) + 1}"
+        self._publications += 1
+        name = f"{self.schema}_{self._publications}"
         what = (
             sql.SQL("TABLE ") + sql.SQL(", ").join(sql.Identifier(self.schema, table) for table in tables)
             if tables
@@ -136,13 +137,21 @@ class Scratch:
         make = sql.SQL("CREATE PUBLICATION {} FOR {} WITH (publish = 'insert')")
         with self._database.connection() as connection:
             connection.execute(make.format(sql.Identifier(name), what))
-        self._publications.append(name)
         return name
 
     def _session(self) -> psycopg.Connection:
         connection = self._database.connection()
         connection.execute(sql.SQL("SET search_path TO {}, public").format(sql.Identifier(self.schema)))
         return connection
+
+
+def drop_schema(database: Database, schema: str) -> None:
+    """Drop a scratch schema with all that is in it, and its publications; those that are not there: nothing."""
+    with database.connection() as connection:
+        found = connection.execute("SELECT pubname FROM pg_publication WHERE starts_with(pubname, %s)", [f"{schema}_"])
+        for (name,) in found.fetchall():
+            connection.execute(sql.SQL("DROP PUBLICATION {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
 def frame_of(cursor: psycopg.Cursor[Any]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from canvas_demo.lab.api import Person
 from canvas_demo.lab.bugs import Bug
 from canvas_demo.lab.cdc import CdcLab, RawCdc
 from canvas_demo.lab.checks import assert_no_background_errors
+from canvas_demo.lab.connectors import setting_of
 from canvas_demo.lab.dual_write import DualWriter
 from canvas_demo.lab.facts import Facts
 from canvas_demo.lab.following import Follower
@@ -27,7 +28,9 @@ from canvas_demo.lab.slots import SlotHistory
 from canvas_demo.lab.sockets import Socket
 from canvas_demo.lab.stored import StoredContent
 from canvas_demo.lab.topics import OwnTopic, repeat
+from canvas_demo.lab.turns import Turn, turns_on
 from canvas_demo.lab.wal import PUBLICATION, Wal
+from canvas_demo.stack.unit import READY
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from canvas_demo.lab.views import Views
     from canvas_demo.lab.widgets import Selection, SystemMap
 
-READY = {"running", "done"}
 HIDDEN = {"DATABASE_URL", "CANVAS_DEMO_HOME"}
 """Not shown: a password, and where somebody keeps their files."""
 SLOT = "canvas_demo_outbox"
@@ -44,6 +46,8 @@ Opened = TypeVar("Opened", bound="AbstractContextManager[object]")
 
 class Lab(Facts):
     """One running stack, looked at from outside. What is made by way of it is unmade by `close`."""
+
+    _turn: Turn | None = None
 
     def __repr__(self) -> str:
         rows = self.status()
@@ -110,7 +114,7 @@ class Lab(Facts):
 
     def scratch(self) -> Scratch:
         """A schema of one's own in the stack's database."""
-        return self._own(Scratch(self.database))
+        return self._own(Scratch(self.database, self.leftovers))
 
     def transaction(self) -> Transaction:
         """A transaction of the superuser, that stays open until it is ended."""
@@ -121,7 +125,7 @@ class Lab(Facts):
     def topic(self, partitions: int = 3, name: str = "topic", **config: str) -> OwnTopic:
         """A topic of one's own; ``config`` are the topic's settings, with underscores for dots."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
-        return self._own(OwnTopic(self.kafka, partitions, name, **settings))
+        return self._own(OwnTopic(self.kafka, self.leftovers, partitions, name, **settings))
 
     def group(self, topic: str) -> Group:
         """A consumer group of one's own on a topic, without members yet."""
@@ -168,12 +172,16 @@ class Lab(Facts):
         return self._connector(scratch, options, router=True)
 
     def _connector(self, scratch: Scratch | None, options: Mapping[str, str | None], *, router: bool) -> RawCdc:
-        given = {name.replace("__", "."): value for name, value in options.items()}
+        given = {setting_of(name): value for name, value in options.items()}
         if scratch is not None:
             source = {"table.include.list": f"{scratch.schema}\\..*", "publication.name": scratch.publication()}
             given = {**source, **given}
-        lab = CdcLab(self.connect_rest, self.kafka, self.database, self._home / "lab")
-        return self._own(lab.start(router=router, options=given))
+        return self._own(self.connector_lab.start(router=router, options=given))
+
+    @cached_property
+    def connector_lab(self) -> CdcLab:
+        """What makes and removes second connectors; `raw_cdc` and `cdc` use it."""
+        return CdcLab(self.connect_rest, self.kafka, self.database, self.leftovers)
 
     @contextmanager
     def connector_settings(self, **settings: str | None) -> Iterator[Record]:
@@ -182,11 +190,15 @@ class Lab(Facts):
         Whoever else wants to break or change something waits.
         """
         with self.faults.alone():
-            before = self.connect_rest.change("outbox", **settings)
+            own = self.connect_rest.config("outbox")
+            before = {name: own.get(name) for name in map(setting_of, settings)}
+            forget = self.leftovers.note("settings", before=before)
             try:
+                self.connect_rest.change("outbox", **settings)
                 yield self.connect_rest.config("outbox")
             finally:
-                self.connect_rest.replace("outbox", before)
+                self.connect_rest.change("outbox", **before)
+                forget()
 
     # --- load ----------------------------------------------------------------------------------------------
 
@@ -233,13 +245,22 @@ class Lab(Facts):
 
     # --- faults --------------------------------------------------------------------------------------------
 
+    def turn(self) -> Turn:
+        """Be the only one, over several cells, who breaks something or writes tables anew: others wait for its `end`.
+
+        Waits for whoever has the turn. Raises `NotYet` with who it is, where they do not give it back.
+        """
+        if self._turn is None or self._turn.is_over:
+            self._turn = self._own(Turn(turns_on(self._home)))
+        return self._turn
+
     def paused(self, component: str) -> "AbstractContextManager[None]":
         """Freeze a component (SIGSTOP) while the block runs; another notebook that breaks something waits."""
         return self.faults.paused(component)
 
     def bug(self, canvas_id: str) -> Bug:
         """A bug in notifications, which from now on can handle no event of this canvas; `Bug.mend` takes it away."""
-        return self._own(Bug(self.database, canvas_id))
+        return self._own(Bug(self.database, self.leftovers, canvas_id))
 
     # --- widgets -------------------------------------------------------------------------------------------
 

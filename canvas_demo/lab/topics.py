@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.cimpl import NewTopic
 
 from canvas_demo.lab.kafka import SECONDS, Kafka, KafkaRecord, Tail, json_of
+from canvas_demo.lab.leftovers import Leftovers
 
 PREFIX = "canvas-demo-lab-"
 JAVAS = "murmur2_random"
@@ -26,10 +27,11 @@ class NotProduced(Exception):
 class OwnTopic:
     """A topic with a random name; deleted with `close`, or the lab's."""
 
-    def __init__(self, kafka: Kafka, partitions: int, name: str = "topic", **config: str) -> None:
+    def __init__(self, kafka: Kafka, leftovers: Leftovers, partitions: int, name: str = "topic", **config: str) -> None:
         self._kafka = kafka
         self.name = f"{PREFIX}{secrets.token_hex(4)}.{name}"
         self.partitions = partitions
+        self._forget = leftovers.note("topic", name=self.name)
         new = NewTopic(self.name, num_partitions=partitions, replication_factor=1, config=config)
         admin = kafka.admin()  # kept: what was asked ends with it
         for made in admin.create_topics([new], operation_timeout=SECONDS).values():
@@ -48,6 +50,7 @@ class OwnTopic:
     def close(self) -> None:
         """Delete it; a second time does nothing."""
         self._kafka.delete_topics(self.name)
+        self._forget()
 
     def produce(
         self, key: str, value: Any, headers: Mapping[str, str] | None = None, partition: int | None = None

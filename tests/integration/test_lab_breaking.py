@@ -1,5 +1,8 @@
 """What the lab breaks for a notebook: records that come twice, bugs, hosts that go away, outages."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -7,6 +10,7 @@ import pytest
 
 import canvas_demo.lab as labs
 from canvas_demo.lab.exercises.consumers import let_it_through
+from canvas_demo.stack.unit import READY
 
 until = partial(labs.until, timeout=90)
 """Long enough for a machine that does much else."""
@@ -86,6 +90,92 @@ def test_the_switches_of_a_closed_lab_take_no_orders(lab: labs.Lab, stack: Any) 
     switches.order("stop", "outbox")
     assert "this lab is closed" in switches.said
     assert lab.faults.state("outbox") == "running"
+
+
+KILLED = """
+import os, signal, sys
+import canvas_demo.lab as labs
+lab = labs.connect()
+lab.turn()
+lab.scratch().publication()
+lab.topic()
+lab.raw_cdc()
+person = lab.person()
+lab.bug(person.create_canvas("Beans")["id"])
+settings = lab.connector_settings(poll__interval__ms="77")
+settings.__enter__()
+lab.faults.freeze_unseen("websockets-2")
+lab.faults.pause("kafka")
+print("all is broken", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def made_by_labs(lab: labs.Lab) -> list[str]:
+    """Names of what only labs make."""
+    queries = {
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lab\\_%'",
+        "SELECT pubname FROM pg_publication WHERE pubname LIKE 'lab\\_%'",
+        "SELECT proname FROM pg_proc WHERE proname LIKE 'lab\\_bug%'",
+        "SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'canvas\\_demo\\_lab%' AND NOT temporary",
+    }
+    names = [name for query in queries for name in lab.sql(query).iloc[:, 0]]
+    names += [name for name in lab.connect_rest.connectors()["connector"] if "-lab-" in name]
+    return sorted({*names, *(name for name in lab.kafka.topics()["topic"] if "-lab-" in name)})
+
+
+def test_what_a_killed_lab_has_broken_and_made_is_mended_by_the_next(lab: labs.Lab, stack: Any) -> None:
+    """As Jupyter kills a kernel that does not end: nothing of the process runs to its end."""
+    before, config = made_by_labs(lab), lab.connect_rest.config("outbox")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], env=stack.surroundings, capture_output=True, text=True, check=False
+    )
+    assert "all is broken" in done.stdout, done.stderr
+    assert lab.faults.state("kafka") == "paused"
+    with labs.connect(stack.home) as following:
+        assert made_by_labs(following) == before
+        assert following.connect_rest.config("outbox") == config
+        assert set(following.status()["state"]) <= READY
+        assert "stopped" not in set(following.processes()["os_state"])
+        following.load(rate=5, seconds=1)
+
+
+def test_a_lab_that_connects_waits_for_what_another_has_paused_in_its_turn(
+    lab: labs.Lab, stack: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaking = """
+import canvas_demo.lab as labs
+with labs.connect() as lab:
+    with lab.paused("websockets-2"):
+        print("paused", flush=True)
+        input()
+"""
+    command = [sys.executable, "-c", breaking]
+    with subprocess.Popen(
+        command, env=stack.surroundings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        assert "paused" in other.stdout.readline()
+        with ThreadPoolExecutor(1) as pool:
+            connecting = pool.submit(labs.connect, stack.home)
+            told = []
+            until(
+                lambda: told.append(capsys.readouterr().out) or f"(process {other.pid})" in "".join(told), "it is said"
+            )
+            assert not connecting.done()
+            other.communicate("\n")
+            with connecting.result(60) as following:
+                assert set(following.status()["state"]) <= READY
+
+
+def test_a_lab_connects_to_what_somebody_keeps_stopped_and_says_how_to_end_it(
+    lab: labs.Lab, stack: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.faults.stop("websockets-2")
+    with labs.connect(stack.home) as following:
+        assert "lab.faults.start('websockets-2')" in capsys.readouterr().out
+        assert following.faults.state("websockets-2") == "stopped"
+    assert lab.faults.mend() == ["websockets-2"]
 
 
 def test_clients_without_a_name_are_told_from_each_other(lab: labs.Lab) -> None:

@@ -27,12 +27,19 @@ from tests.integration.websocket_clients import Person
 KEY = Ed25519PrivateKey.generate()
 
 
+_given: set[int] = set()
+_random = random.SystemRandom()
+
+
 def free_port() -> int:
-    """Outside of the range from which connections get theirs: none takes it before it is listened on."""
+    """One that was not given before, and from below the range of connections: none takes it before it is used."""
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = _random.randrange(20_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as free, suppress(OSError):
             free.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 

@@ -5,7 +5,6 @@ import itertools
 import random
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
-from signal import SIGCONT, SIGSTOP
 
 import httpx
 import pandas as pd
@@ -15,7 +14,6 @@ from canvas_demo.lab.checks import NotYet, until
 from canvas_demo.lab.exercises import Exercise
 from canvas_demo.lab.following import Follower
 from canvas_demo.lab.session import Lab
-from canvas_demo.stack.process import send_tree
 
 TOPIC = "canvas-demo.canvas"
 SOON = 5.0
@@ -131,10 +129,9 @@ class Patient:
 
     def freeze(self, component: str) -> None:
         """Freeze it without a word to the supervisor."""
-        pid = int(self.lab.status().set_index("component").loc[component, "pid"])
-        send_tree(pid, SIGSTOP)
+        pid, thaw = self.lab.faults.freeze_unseen(component)
         self._evidence = {str(pid)}
-        self._mending.callback(send_tree, pid, SIGCONT)
+        self._mending.callback(thaw)
 
     def park(self) -> None:
         """Have an event of the canvas parked."""
