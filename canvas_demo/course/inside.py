@@ -44,7 +44,8 @@ class Course:
         self.exercises += 1
 
     def report(self) -> None:
-        """Print what was shown."""
+        """Print what was shown, when the looks of claims that nothing comes have been proven too."""
+        self.proofs.prove_looks()
         print(REPORT + json.dumps({"claims": len(self.proofs.proven), "exercises": self.exercises}))
 
 

@@ -4,6 +4,9 @@ After ``expect(condition, claim)`` the condition is evaluated again with a value
 by another one (`perturbing`), until `Unmet` is raised. A claim for which no such mutation raises says
 nothing, and fails the notebook. Only what is compared, asked or counted is replaced; what is given to
 a call of the lab is not, at first: with another id it would wait for what never comes.
+
+Of ``expect_none(look, claim)``, that nothing comes, the notebook's own look is asked again at its end:
+by then, what it looked for has come, or the claim could not fail.
 """
 
 import ast
@@ -25,6 +28,7 @@ CONTAINERS = {name for name in vars(builtins) if name.islower()}
 """Calls whose arguments are what is looked at: len, set, sorted, all, …"""
 MOST = 8
 """Of the values that are tried in one place."""
+Look = Callable[[], object]
 VALUES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp, ast.SetComp, ast.BinOp)
 
 
@@ -134,7 +138,7 @@ class Proving(ast.NodeTransformer):
             parts = [ast.List([*mutants(part)], ast.Load()) for part in conjuncts(call.args[0])]
             given: ast.expr = ast.List([*parts], ast.Load())
         else:
-            given = ast.Constant(None)
+            given = copy.deepcopy(call.args[0])
         proof = ast.Expr(_call(PROVE, ast.Constant(self.seen), given, copy.deepcopy(call.args[1])))
         for each in ast.walk(proof):
             ast.copy_location(each, node)
@@ -169,13 +173,15 @@ class Proofs:
     """The proofs of one notebook; ``proven`` has the numbers of the claims."""
 
     proven: set[int] = field(default_factory=set)
+    looks: dict[int, tuple[Look, str]] = field(default_factory=dict)
+    """Of the claims that nothing comes: how it is looked for, and the claim."""
 
-    def prove(self, number: int, mutants: Sequence[Sequence[Callable[..., Any]]] | None, claim: str) -> None:
-        """Raise `Unproven` where no mutation makes a part of the claim fail."""
-        if mutants is None:
-            parts = [_raises(lambda: expect_none(lambda: True, claim))]
-        else:
-            parts = [any(_fails(mutant, claim) for mutant in of_part) for of_part in mutants]
+    def prove(self, number: int, given: Look | Sequence[Sequence[Callable[..., Any]]], claim: str) -> None:
+        """Raise `Unproven` where no mutation makes a part of the claim fail; a look is kept for `prove_looks`."""
+        if callable(given):
+            self.looks[number] = (given, claim)
+            return
+        parts = [any(_fails(mutant, claim) for mutant in of_part) for of_part in given]
         if not all(parts):
             which = f"part {parts.index(False) + 1} of " if len(parts) > 1 else ""
             raise Unproven(
@@ -183,6 +189,16 @@ class Proofs:
                 "Write what was seen, and what it is compared with, into the expect."
             )
         self.proven.add(number)
+
+    def prove_looks(self) -> None:
+        """Raise `Unproven` for a claim that nothing comes whose look has found nothing by now either."""
+        for number, (look, claim) in self.looks.items():
+            if not _raises(partial(expect_none, look, claim)):
+                raise Unproven(
+                    f"the claim {claim!r} can't fail: its look has found nothing up to the notebook's end. "
+                    "Let what must not come then come later, or look for what can."
+                )
+            self.proven.add(number)
 
 
 def _fails(mutant: Callable[..., Any], claim: str) -> bool:

@@ -100,7 +100,7 @@ class Facts(Clients):
 
     def outbox(self, limit: int = 50) -> pd.DataFrame:
         """The newest rows of all modules' outboxes, the newest last."""
-        frame = self.database.of_every_module("newest_events", {"after": "{}", "limit": limit})
+        frame = self.database.of_every_module("newest_events", {"limit": limit})
         return frame.sort_values(["committed_at", "module", "position"], ignore_index=True).tail(limit)
 
     def inbox(self, event_id: str) -> pd.DataFrame:

@@ -86,17 +86,33 @@ LIMIT 1000
 SELECT {name} AS module, coalesce(max(position), 0) AS position FROM {schema}.outbox
 
 -- name: newest_events
--- The newest rows of an outbox after a position, which is given for each module in %(after)s.
+-- The newest rows of an outbox.
 SELECT * FROM (
     SELECT
         {name} AS module, position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type,
         schema_version, organization_id, payload, correlation_id, causation_id, occurred_at,
         pg_xact_commit_timestamp(xmin) AS committed_at, xmin::text::bigint AS transaction_id
     FROM {schema}.outbox
-    WHERE position > coalesce((%(after)s::jsonb ->> {name})::bigint, 0)
     ORDER BY position DESC
     LIMIT %(limit)s
 ) AS newest
+
+-- name: snapshot
+-- Which transactions are visible now.
+SELECT pg_current_snapshot()::text AS snapshot
+
+-- name: events_since
+-- The rows of an outbox that a snapshot did not see, also those that commit after one with a higher position; those
+-- by more than 1000 lower than the position in %(after)s are not looked at. (An xmin has 32 bits: no more transactions.)
+SELECT
+    {name} AS module, position, event_id::text, aggregate_type, aggregate_id, aggregate_version, event_type,
+    schema_version, organization_id, payload, correlation_id, causation_id, occurred_at,
+    pg_xact_commit_timestamp(xmin) AS committed_at, xmin::text::bigint AS transaction_id,
+    pg_current_snapshot()::text AS snapshot
+FROM {schema}.outbox
+WHERE
+    position > coalesce((%(after)s::jsonb ->> {name})::bigint, 0) - 1000
+    AND NOT pg_visible_in_snapshot(xmin::text::xid8, %(snapshot)s::pg_snapshot)
 
 -- name: wal_state
 -- Where the log stands, and what all slots together hold back of it.

@@ -167,6 +167,33 @@ def test_a_switch_says_what_it_wants_done_and_a_frozen_part_differs_from_a_dead_
     assert styles[0] != styles[1]
 
 
+def test_the_focus_stays_in_the_card_whose_button_was_pressed(host: Host) -> None:
+    """The orders go while the component is on its way; who uses the keyboard must not begin at the page's top again."""
+    view = host.show("switches")
+    view.get_by_role("button", name="kill kafka").press("Enter")
+    parts = host.get("switches", "parts")
+    on_its_way = [
+        {**part, "state": "stopping", "orders": []} if part["component"] == "kafka" else part for part in parts
+    ]
+    host.set("switches", "parts", on_its_way)
+    card = view.locator("li", has_text="kafka")
+    expect(card).to_be_focused()
+    host.set("switches", "parts", parts)
+    host.page.keyboard.press("Tab")
+    expect(card.get_by_role("button").first).to_be_focused()
+
+
+def test_an_order_that_nobody_answers_is_said_to_have_no_answer(host: Host) -> None:
+    host.page.clock.install()
+    view = host.show("switches")
+    view.get_by_role("button", name="kill kafka").click()
+    expect(view.get_by_role("status")).to_have_text("kill kafka: asked for")
+    host.page.clock.fast_forward(6000)
+    expect(view.get_by_role("status")).to_contain_text("no answer yet")
+    host.set("switches", "said", "kafka is running")
+    expect(view.get_by_role("status")).to_have_text("kafka is running")
+
+
 def test_the_map_tells_what_moved_and_asks_for_more_only_when_answered(host: Host) -> None:
     host.page.clock.install()
     view = host.show("system_map")

@@ -1,7 +1,9 @@
 """What the widgets hold of the running stack; how they look is for tests/browser."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import pandas as pd
 import pytest
 
 import canvas_demo.lab as labs
@@ -49,6 +51,39 @@ def test_one_event_is_in_every_table_and_rows_that_come_while_paused_wait(
     assert set(got["host"]) == {socket.host for socket in sockets}
     lab.select(event_id)
     assert {view.selection.event_id for view in (outbox, topic, frames, delivery)} == {event_id}
+
+
+SLOW = """
+CREATE FUNCTION canvases.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER INSERT ON canvases.outbox
+FOR EACH ROW WHEN (NEW.aggregate_id = '{canvas}') EXECUTE FUNCTION canvases.slow()
+"""
+SLEEPING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+
+
+def test_a_row_that_commits_after_one_with_a_higher_position_is_in_the_table_too(
+    lab: labs.Lab, person: Person, canvas: str
+) -> None:
+    outbox, other = lab.views.outbox(), person.create_canvas("Quick")["id"]
+    lab.sql(SLOW.format(canvas=canvas))
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(person.rename_canvas, canvas, "Slow")
+            until(lambda: lab.sql(SLEEPING), "its row is written, and not committed")
+            quick = person.rename_canvas(other, "Quicker")
+            until(lambda: "CanvasRenamed" in set(of(outbox.frame, other)["type"]), "the quicker one is shown")
+            assert not slow.done()
+            slow.result()
+    finally:
+        lab.sql("DROP FUNCTION canvases.slow() CASCADE")
+    until(lambda: "CanvasRenamed" in set(of(outbox.frame, canvas)["type"]), "the slow one is shown")
+    positions = [int(of(outbox.frame, each)["position"].iloc[-1]) for each in (canvas, other)]
+    assert positions[0] < positions[1], quick
+    assert outbox.frame["event_id"].is_unique
+
+
+def of(frame: pd.DataFrame, aggregate_id: str) -> pd.DataFrame:
+    return frame[frame["filter_key"] == aggregate_id]
 
 
 def test_a_filter_by_header_says_in_words_what_the_view_shows(lab: labs.Lab, person: Person, canvas: str) -> None:

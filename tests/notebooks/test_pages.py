@@ -46,6 +46,7 @@ def test_a_page_shows_every_widget_from_its_saved_state(notebook: Notebook, show
     expected = sum(WIDGET in output.get("data", {}) for output in outputs)
     assert page.locator(".cd-widget:visible").count() == expected
     assert page.locator(f'script[type="{WIDGET}"]').count() == 0
+    assert page.locator(".cd-orders button:enabled").count() == 0, "a switch that nobody hears looks as if it worked"
 
 
 def test_the_index_leads_to_every_lesson(outcomes: dict[str, Outcome], page: Page) -> None:

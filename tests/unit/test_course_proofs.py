@@ -87,8 +87,17 @@ def test_a_claim_in_a_block_is_proven_in_it(proofs: Proofs) -> None:
 
 
 def test_a_claim_that_nothing_comes_is_proven(proofs: Proofs) -> None:
-    run('expect_none(lambda: [], "nothing comes", during=0.01)', proofs)
+    come: list[str] = []
+    run('expect_none(lambda: come, "nothing comes yet", during=0.01)', proofs, come=come)
+    come.append("e1")
+    proofs.prove_looks()
     assert proofs.proven == {1}
+
+
+def test_a_claim_that_nothing_comes_is_refused_where_its_look_finds_nothing_to_the_end(proofs: Proofs) -> None:
+    run('expect_none(lambda: [], "nothing comes", during=0.01)', proofs)
+    with pytest.raises(Unproven, match="can't fail"):
+        proofs.prove_looks()
 
 
 def test_a_call_of_the_system_is_made_with_what_stands_there(proofs: Proofs) -> None:

@@ -24,6 +24,7 @@ function modelsOf(saved2) {
       },
       off: (event, callback) => void listeners.get(event)?.delete(callback),
       send: () => void 0,
+      unheard: true,
       widget_manager
     });
   }

@@ -34,10 +34,16 @@ function scrolling(label, children) {
   return element("div", { class: "cd-scroll", role: "region", "aria-label": label, tabindex: 0 }, children);
 }
 function replace(parent, children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset["key"] : void 0;
+  const keys = [];
+  for (let at = document.activeElement; at && at !== parent && parent.contains(at); at = at.parentElement) {
+    const key = at.dataset["key"];
+    if (key !== void 0) keys.push(key);
+  }
   parent.replaceChildren(...children);
-  if (focused === void 0) return;
-  parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  for (const key of keys) {
+    const found = parent.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (found) return found.focus({ preventScroll: true });
+  }
 }
 function roving(parent, matching, next, previous) {
   const all = () => [...parent.querySelectorAll(matching)];

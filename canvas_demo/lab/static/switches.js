@@ -17,10 +17,16 @@ function button(label, act, attributes = {}) {
   return made;
 }
 function replace(parent, children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset["key"] : void 0;
+  const keys = [];
+  for (let at = document.activeElement; at && at !== parent && parent.contains(at); at = at.parentElement) {
+    const key = at.dataset["key"];
+    if (key !== void 0) keys.push(key);
+  }
   parent.replaceChildren(...children);
-  if (focused === void 0) return;
-  parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  for (const key of keys) {
+    const found = parent.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (found) return found.focus({ preventScroll: true });
+  }
 }
 function announcement() {
   return element("p", { class: "cd-note", role: "status" });
@@ -70,33 +76,49 @@ var SAID = {
   stopped: "dead: no process, its ports are closed",
   restarting: "dead: it is started again soon"
 };
+var PATIENCE = 5e3;
 function render({ model, el }) {
+  let waiting = 0;
   const list = element("ul", { class: "cd-switches" });
   const said = announcement();
   const card = (part) => {
     const { component: name, state } = part;
     const about = [SAID[state] ?? "", part.pid ? `process ${part.pid}` : "", part.restarts ? `started again ${part.restarts}×` : ""];
     const orders = part.orders.map(
-      (order) => button(order, () => model.send({ type: "order", order, name }), {
+      (order) => button(order, () => send(order, name), {
         "aria-label": `${order} ${name}`,
         "data-key": `${order} ${name}`,
-        "data-order": order
+        "data-order": order,
+        disabled: model.unheard
       })
     );
-    return element("li", { "data-state": state, "data-mood": mood(state) }, [
+    return element("li", { "data-state": state, "data-mood": mood(state), "data-key": name, tabindex: -1 }, [
       element("b", {}, [name]),
       element("span", { class: "cd-state" }, [`${sign(state)} ${state}`]),
       element("small", {}, [about.filter(Boolean).join(" · ")]),
       element("span", { class: "cd-orders", role: "group", "aria-label": name }, orders)
     ]);
   };
-  const show = () => {
-    replace(list, model.get("parts").map(card));
-    say(said, model.get("problem") || model.get("said"));
+  const send = (order, name) => {
+    say(said, `${order} ${name}: asked for`);
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => {
+      say(said, `${order} ${name}: no answer yet. The kernel is busy with a cell, or there is none: run the cells again.`);
+    }, PATIENCE);
+    model.send({ type: "order", order, name });
+  };
+  const show = () => replace(list, model.get("parts").map(card));
+  const answer = () => {
+    clearTimeout(waiting);
+    say(said, model.unheard ? "Here nothing can be switched: this page was saved, and no kernel is behind it." : model.get("problem") || model.get("said"));
   };
   el.classList.add("cd-widget");
   el.append(element("h4", {}, ["Break and mend"]), list, said);
-  return follow(model, ["parts", "said", "problem"], show);
+  const stops = [follow(model, ["parts"], show), follow(model, ["said", "problem"], answer)];
+  return () => {
+    clearTimeout(waiting);
+    stops.forEach((stop) => stop());
+  };
 }
 var switches_default = { render };
 export {

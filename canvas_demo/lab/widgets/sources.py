@@ -9,6 +9,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from canvas_demo.lab.cdc import RawCdc
+from canvas_demo.lab.database import QUERIES
 from canvas_demo.lab.kafka import KafkaRecord, Tail
 from canvas_demo.lab.sockets import Socket
 from canvas_demo.lab.widgets.base import Away
@@ -22,22 +23,23 @@ OUTBOX = ("committed", "module", "position", "type", "aggregate", "version", "pa
 RECORDS = ("timestamp", "partition", "offset", "key", "type", "value")
 ENVELOPES = ("read", "lsn", "transaction", "op", "table", "row")
 FRAMES = ("received", "client", "type", "subject", "cursor", "event")
-LIMIT = 100
 
 
 def outbox(lab: "Facts") -> Source:
-    """Rows of all modules' outboxes, from now on."""
-    seen = {module: int(position) for module, position in lab.counts().items()}
+    """Rows of all modules' outboxes, from now on, whichever of two transactions that overlap commits first."""
+    snapshot = lab.sql(QUERIES["snapshot"])["snapshot"].iloc[0]
+    after = {module: int(position) for module, position in lab.counts().items()}
 
     def more() -> list[Row]:
-        given = {"after": json.dumps(seen), "limit": LIMIT}
+        nonlocal snapshot
         try:
-            frame = lab.database.of_every_module("newest_events", given)
+            frame = lab.database.of_every_module("events_since", {"after": json.dumps(after), "snapshot": snapshot})
         except psycopg.OperationalError as error:
             raise Away(f"PostgreSQL does not answer: {error}") from error
         rows = frame.sort_values(["committed_at", "module", "position"]).to_dict("records")
         for row in rows:
-            seen[row["module"]] = max(seen[row["module"]], row["position"])
+            snapshot = row.pop("snapshot")
+            after[row["module"]] = max(after[row["module"]], row["position"])
         return [_outbox_row({str(name): value for name, value in row.items()}) for row in rows]
 
     return more

@@ -36,6 +36,7 @@ function modelsOf(saved: Record<string, Saved>): Map<string, Model<Record<string
       },
       off: (event: string, callback: () => void) => void listeners.get(event)?.delete(callback),
       send: () => undefined,
+      unheard: true,
       widget_manager,
     });
   }

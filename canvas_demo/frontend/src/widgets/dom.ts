@@ -56,14 +56,18 @@ export function scrolling(label: string, children: Child[]): HTMLElement {
   return element("div", { class: "cd-scroll", role: "region", "aria-label": label, tabindex: 0 }, children);
 }
 
-/** Replace the children of an element, and let the focus stay on what bears the same data-key. */
+/** Replace the children of an element; the focus stays on what bears the same data-key, or else on what that was in. */
 export function replace(parent: Element, children: Child[]): void {
-  const focused = parent.contains(document.activeElement)
-    ? (document.activeElement as HTMLElement | SVGElement).dataset["key"]
-    : undefined;
+  const keys: string[] = [];
+  for (let at = document.activeElement; at && at !== parent && parent.contains(at); at = at.parentElement) {
+    const key = (at as HTMLElement | SVGElement).dataset["key"];
+    if (key !== undefined) keys.push(key);
+  }
   parent.replaceChildren(...children);
-  if (focused === undefined) return;
-  parent.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  for (const key of keys) {
+    const found = parent.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (found) return found.focus({ preventScroll: true });
+  }
 }
 
 /** Let the arrow keys move the focus among the elements that match; only one of them is in the order of Tab. */

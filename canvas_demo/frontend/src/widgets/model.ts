@@ -6,6 +6,8 @@ export interface Model<State> {
   on(event: string, callback: () => void): void;
   off(event: string, callback: () => void): void;
   send(content: unknown): void;
+  /** In a page that was saved: nobody hears what is sent. */
+  unheard?: boolean;
   /** Where a notebook keeps its other models; absent in the browser frontend, which hands models themselves. */
   widget_manager?: { get_model(id: string): Promise<unknown> };
 }
