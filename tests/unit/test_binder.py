@@ -4,7 +4,9 @@ import json
 import os
 import re
 import runpy
+import signal
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,17 @@ def test_jupyter_opens_with_the_table_of_contents() -> None:
 )
 def test_memory_is_told_by_what_a_process_is(command: list[str], name: str) -> None:
     assert runpy.run_path(str(BINDER / "measure.py"))["name_of"](command) == name
+
+
+@pytest.mark.parametrize(("kafka", "fails"), [(1_200_000_000, False), (1_400_000_000, True)])
+def test_a_session_that_takes_more_than_it_may_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, kafka: int, *, fails: bool
+) -> None:
+    measure = runpy.run_path(str(BINDER / "measure.py"))
+    parts = Counter({"Kafka": kafka, "this measuring": 1_000_000_000})
+    monkeypatch.setitem(measure["main"].__globals__, "used", lambda: os.kill(os.getpid(), signal.SIGTERM) or parts)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        measure["main"]()
+    signal.signal(signal.SIGTERM, before)
+    assert bool(ended.value.code) is fails
