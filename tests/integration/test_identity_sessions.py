@@ -232,6 +232,23 @@ async def test_an_account_takes_so_many_failures_from_wherever_even_at_once_and_
     assert await fail(channels, a_name(), an_address()) == "Unauthenticated"
 
 
+def outlined(text: str) -> str:
+    """The letters of ``text`` as those that came with Unicode 16: PostgreSQL folds them, Python may not."""
+    return "".join(chr(0x1CCD6 + ord(each) - ord("a")) if "a" <= each <= "z" else each for each in text)
+
+
+@pytest.mark.parametrize("whose", ["somebody's", "nobody's"])
+async def test_failures_of_an_account_count_together_however_its_name_is_written(
+    channels: Channels, whose: str
+) -> None:
+    username = (await register(channels)).username if whose == "somebody's" else a_name()
+    spellings = (username, outlined(username), username.upper(), f" {username}")
+    for number in range(ACCOUNT.burst + 1):  # one more is let in each half minute
+        await fail(channels, spellings[number % len(spellings)], an_address())
+    for spelling in spellings:
+        assert await fail(channels, spelling, an_address(), PASSWORD) == "TooManyAttempts"
+
+
 async def test_an_address_takes_so_many_failures_for_whichever_account_and_a_success_does_not_count(
     stack: Any, channels: Channels
 ) -> None:

@@ -28,6 +28,10 @@ FROM account JOIN credential USING (user_id)
 WHERE casefold(normalize(username, NFKC) COLLATE pg_unicode_fast)
     = casefold(normalize(%s::text, NFKC) COLLATE pg_unicode_fast)
 
+-- name: fold_username
+-- A name as find_credential and the index compare it.
+SELECT casefold(normalize(%s::text, NFKC) COLLATE pg_unicode_fast) AS folded
+
 -- name: insert_credential
 INSERT INTO credential (user_id, password_hash, created_at) VALUES (%s, %s, %s)
 

@@ -35,6 +35,7 @@ from canvas_demo.modules.identity.store import (
 )
 from canvas_demo.modules.identity.throttle import Throttle
 
+WRONG = "Wrong username or password."
 COMMITTED_WITHIN = timedelta(minutes=1)
 """More than a change of a password takes from its time to its commit: tokens of before may be younger by that much."""
 
@@ -52,18 +53,23 @@ class IdentityService(pb_grpc.IdentityServicer):
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         address, now = client_address(context, self._credentials), datetime.now(UTC)
-        await self._throttle.count(request.username, address, now)
-        row = await self._find(request.username)
+        try:
+            username = checked_username(request.username)
+        except Invalid as error:
+            raise Unauthenticated(WRONG) from error  # what can't be a username is nobody's
+        attempt = await self._throttle.count(username, address, now)
+        async with self._pool.connection() as connection:
+            row = await find_credential(connection, username)
         matches = await self._passwords.match(row["password_hash"] if row else None, request.password)
         if row is None or not matches:
-            raise Unauthenticated("Wrong username or password.")
-        await self._throttle.take_back(request.username, address)
+            raise Unauthenticated(WRONG)
+        await self._throttle.take_back(attempt)
         user, keys = user_of(row), await self._keys.current()
 
         async def begin(connection: Connection) -> pb.LoginResponse:
             await hold_organization(connection, user.organization_id)
             if await lock_credential(connection, user.user_id) != row["password_hash"]:
-                raise Unauthenticated("Wrong username or password.")  # changed, or gone with its organisation's keys
+                raise Unauthenticated(WRONG)  # changed, or gone with its organisation's keys
             return _session(keys, user, now)
 
         return await self._requests.once(
@@ -89,7 +95,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         caller, now = current_caller(), datetime.now(UTC)
         password_hash = await self._passwords.hash(checked_password(request.new_password, "new_password"))
         address = client_address(context, self._credentials)
-        await self._throttle.count(caller.username, address, now)
+        attempt = await self._throttle.count(caller.username, address, now)
         keys = await self._keys.current()
 
         async def change(connection: Connection) -> pb.LoginResponse:
@@ -104,7 +110,7 @@ class IdentityService(pb_grpc.IdentityServicer):
             return _session(keys, changed.state, now)
 
         answer = await self._requests.once(request, pb.LoginResponse, change)
-        await self._throttle.take_back(caller.username, address)
+        await self._throttle.take_back(attempt)
         return answer
 
     async def RegisterOrganization(
@@ -148,15 +154,6 @@ class IdentityService(pb_grpc.IdentityServicer):
         async with self._pool.connection() as connection:
             ended = await ended_tokens(connection, datetime.now(UTC) - TOKEN_LIFETIME - COMMITTED_WITHIN)
         return pb.GetEndedTokensResponse(generations=ended)
-
-    async def _find(self, username: str) -> dict[str, Any] | None:
-        """The user who signs in; what can't be a username is nobody's."""
-        try:
-            name = checked_username(username)
-        except Invalid:
-            return None
-        async with self._pool.connection() as connection:
-            return await find_credential(connection, name)
 
 
 def _session(keys: SigningKeys, user: User, now: datetime, signed_in_at: datetime | None = None) -> pb.LoginResponse:

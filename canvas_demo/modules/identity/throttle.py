@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import ipaddress
 import math
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +32,14 @@ ACCOUNT = Rate(20, timedelta(seconds=30))
 ADDRESS = Rate(300, timedelta(seconds=1))
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What an attempt is counted under."""
+
+    address: bytes
+    account: bytes
+
+
 class Throttle:
     """Counts attempts to sign in."""
 
@@ -40,30 +47,36 @@ class Throttle:
         self._pool = pool
         self._secret = bytes.fromhex(settings.derived_secret("identity/attempts"))
 
-    async def count(self, username: str, address: str, now: datetime) -> None:
+    async def count(self, username: str, address: str, now: datetime) -> Attempt:
         """Count an attempt. Raises `TooManyAttempts`, in the same way for a name that is nobody's."""
         async with self._pool.connection() as connection:
             await connection.execute(QUERIES["drop_old_attempts"], [now])
-            await _count(connection, self.address(address), ADDRESS, now)
-            await _count(connection, self.account(username), ACCOUNT, now)
+            attempt = Attempt(self.address(address), await self._account(connection, username))
+            await _count(connection, attempt.address, ADDRESS, now)
+            await _count(connection, attempt.account, ACCOUNT, now)
+        return attempt
 
-    async def take_back(self, username: str, address: str) -> None:
+    async def take_back(self, attempt: Attempt) -> None:
         """The attempt succeeded: the account begins anew, and the address is no worse off."""
         async with self._pool.connection() as connection:
-            cost = {"subject": self.address(address), "cost": ADDRESS.every}
+            cost = {"subject": attempt.address, "cost": ADDRESS.every}
             await connection.execute(QUERIES["take_attempt_back"], cost)
-            await connection.execute(QUERIES["forget_attempts"], [self.account(username)])
+            await connection.execute(QUERIES["forget_attempts"], [attempt.account])
 
-    def account(self, username: str) -> bytes:
-        """What a name is counted under, however it is written; the name is not kept."""
-        return self._subject("account", unicodedata.normalize("NFKC", username).strip().casefold())
+    async def _account(self, connection: Connection, username: str) -> bytes:
+        """What a name is counted under: as PostgreSQL compares it, whose Unicode is newer than Python's may be.
+
+        The name is not kept.
+        """
+        row = await (await connection.execute(QUERIES["fold_username"], [username])).fetchone()
+        return self._subject("account", row["folded"] if row else username)
 
     def address(self, address: str) -> bytes:
         """What an address is counted under."""
         return self._subject("address", site_of(address))
 
     def _subject(self, kind: str, name: str) -> bytes:
-        return hmac.digest(self._secret, f"{kind}\0{name}".encode(errors="surrogatepass"), hashlib.sha256)
+        return hmac.digest(self._secret, f"{kind}\0{name}".encode(), hashlib.sha256)
 
 
 async def _count(connection: Connection, subject: bytes, rate: Rate, now: datetime) -> None:
