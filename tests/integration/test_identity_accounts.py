@@ -145,6 +145,25 @@ async def test_what_is_refused_leaves_nothing_behind(stack: Any, channels: Chann
     assert rows(stack, "SELECT FROM organization WHERE name = %s", name) == []
 
 
+ORPHANS = """
+SELECT organization_id FROM keys.key_ring EXCEPT SELECT organization_id FROM identity.organization ORDER BY 1
+"""
+
+
+async def test_for_an_organisation_that_is_refused_no_key_is_made(stack: Any, channels: Channels) -> None:
+    ada = await register(channels)
+    good = {"name": "Garden", "username": a_name(), "password": PASSWORD}
+    refused = {"username": [ada.username, ada.username.upper(), "a\0b"], "name": ["a\0b"], "password": ["short"]}
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        before = database.execute(ORPHANS).fetchall()
+        for field, value in [(field, value) for field, values in refused.items() for value in values]:
+            request = pb.RegisterOrganizationRequest(**{**good, field: value})
+            with pytest.raises((AlreadyExists, Invalid)) as error:
+                await ask(identity(channels).RegisterOrganization(request))
+            assert error.value.metadata == {"field": field}
+        assert database.execute(ORPHANS).fetchall() == before
+
+
 async def test_no_password_nor_hash_nor_private_key_is_in_events_or_in_clear(stack: Any, channels: Channels) -> None:
     ada = await register(channels)
     events = rows(stack, "SELECT event_type, payload FROM outbox WHERE organization_id = %s", ada.organization_id)

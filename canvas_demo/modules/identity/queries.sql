@@ -28,8 +28,13 @@ FROM account JOIN credential USING (user_id)
 WHERE casefold(normalize(username, NFKC) COLLATE pg_unicode_fast)
     = casefold(normalize(%s::text, NFKC) COLLATE pg_unicode_fast)
 
+-- name: find_username
+SELECT FROM account
+WHERE casefold(normalize(username, NFKC) COLLATE pg_unicode_fast)
+    = casefold(normalize(%s::text, NFKC) COLLATE pg_unicode_fast)
+
 -- name: fold_username
--- A name as find_credential and the index compare it.
+-- A name as it is compared above.
 SELECT casefold(normalize(%s::text, NFKC) COLLATE pg_unicode_fast) AS folded
 
 -- name: insert_credential

@@ -5,9 +5,16 @@ from datetime import UTC, datetime
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.trace import new_id
-from canvas_demo.modules.identity.domain import AddUser, Organization, RegisterOrganization, User
+from canvas_demo.modules.identity.domain import AddUser, Organization, RegisterOrganization, User, checked_username
 from canvas_demo.modules.identity.passwords import Passwords
-from canvas_demo.modules.identity.store import ORGANIZATION, QUERIES, USER, find_credential, insert_credential
+from canvas_demo.modules.identity.store import (
+    ORGANIZATION,
+    QUERIES,
+    USER,
+    check_username_free,
+    find_credential,
+    insert_credential,
+)
 
 FIRST_ORGANIZATION, FIRST_USERNAME, FIRST_PASSWORD = "Demo", "admin", "changeme"
 
@@ -15,7 +22,11 @@ FIRST_ORGANIZATION, FIRST_USERNAME, FIRST_PASSWORD = "Demo", "admin", "changeme"
 async def register_organization(
     connection: Connection, name: str, username: str, password_hash: str, now: datetime
 ) -> tuple[Organization, User]:
-    """A new organisation with its first user. Raises `Invalid` and `AlreadyExists`."""
+    """A new organisation with its first user. Raises `Invalid` and `AlreadyExists`.
+
+    What is refused is refused before the organisation's name is sealed: with that, keys makes it a data key.
+    """
+    await check_username_free(connection, checked_username(username))
     organization_id = new_id()
     register = RegisterOrganization(organization_id, name)
     registered = await execute(connection, ORGANIZATION, organization_id, organization_id, register, now)

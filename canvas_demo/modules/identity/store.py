@@ -60,7 +60,17 @@ async def save_user(
     except UniqueViolation as error:
         if error.diag.constraint_name != "account_one_a_username":
             raise
-        raise AlreadyExists(f"The username {after.username!r} is taken.", field="username") from error
+        raise _taken(after.username) from error
+
+
+async def check_username_free(connection: Connection, username: str) -> None:
+    """Raises `AlreadyExists` where somebody has the username; somebody may yet take it before this transaction ends."""
+    if await (await connection.execute(QUERIES["find_username"], [username])).fetchone() is not None:
+        raise _taken(username)
+
+
+def _taken(username: str) -> AlreadyExists:
+    return AlreadyExists(f"The username {username!r} is taken.", field="username")
 
 
 async def find_credential(connection: Connection, username: str) -> dict[str, Any] | None:
