@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote
@@ -218,6 +218,15 @@ def _bearer(metadata: dict[str, str], key: str) -> str:
     return token if scheme.lower() == "bearer" else ""
 
 
+def _from_module(metadata: dict[str, str], credentials: ServiceCredentials) -> bool:
+    """Whether it is another module that calls."""
+    try:
+        credentials.verify(_bearer(metadata, "service-authorization"))
+    except Unauthenticated:
+        return False
+    return True
+
+
 def client_address(context: grpc.aio.ServicerContext[Any, Any], credentials: ServiceCredentials) -> str:
     """The address of whoever asks: as a module that forwards the call says, and its word alone counts; else the peer's.
 
@@ -225,12 +234,9 @@ def client_address(context: grpc.aio.ServicerContext[Any, Any], credentials: Ser
     """
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     if address := metadata.get(CLIENT_ADDRESS):
-        try:
-            credentials.verify(_bearer(metadata, "service-authorization"))
-        except Unauthenticated:
-            log.info("a client address that no module tells", peer=context.peer())
-        else:
+        if _from_module(metadata, credentials):
             return address
+        log.info("a client address that no module tells", peer=context.peer())
     return unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
 
 
@@ -302,10 +308,16 @@ class _Guard(grpc.aio.ServerInterceptor):
             await _abort(context, DomainError(f"Internal error in {method}: see the log."))
             raise error from error
 
+    def _trace_of(self, metadata: dict[str, str]) -> Trace:
+        """The trace that a call belongs to; of what has caused it, a module's word alone counts."""
+        correlation_id, causation_id = metadata.get("x-correlation-id"), metadata.get("x-causation-id")
+        if causation_id not in {None, correlation_id} and not _from_module(metadata, self._credentials):
+            causation_id = None
+        return Trace.start(metadata.get("traceparent"), correlation_id, causation_id)
+
     async def _enter(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        trace = Trace.start(metadata.get("traceparent"), metadata.get("x-correlation-id"))
-        set_trace(replace(trace, causation_id=metadata.get("x-causation-id", trace.causation_id)))
+        set_trace(self._trace_of(metadata))
         remaining = context.time_remaining()
         _deadline.set(time.monotonic() + remaining if remaining is not None else None)
         set_caller(None)

@@ -57,7 +57,10 @@ class Canvases(canvases_pb2_grpc.CanvasesServicer):
             nested = canvases_pb2_grpc.CanvasesStub(self.channels.to("canvases"))
             return await nested.GetCanvas(canvases_pb2.GetCanvasRequest())
         return canvases_pb2.Canvas(
-            name=name, id=trace.current_trace().correlation_id, version=int(context.time_remaining() * 1000)
+            name=name,
+            id=trace.current_trace().correlation_id,
+            created_at=trace.current_trace().causation_id,
+            version=int(context.time_remaining() * 1000),
         )
 
 
@@ -192,6 +195,19 @@ async def test_every_call_has_a_deadline_and_a_nested_one_no_later(world: World)
 async def test_the_trace_goes_along(world: World) -> None:
     trace.set_trace(trace.Trace.start(correlation_id="conversation"))
     assert (await world.get("nested", authorization=f"Bearer {token()}")).id == "conversation"
+
+
+async def test_what_led_to_a_call_is_believed_of_modules_alone(world: World) -> None:
+    trace.set_trace(trace.Trace("conversation", "event", trace.new_traceparent()))
+    assert (await world.get("nested", authorization=f"Bearer {token()}")).created_at == "event"
+    said = (("authorization", f"Bearer {token()}"), ("x-correlation-id", "talk"), ("x-causation-id", "event"))
+    async with grpc.aio.insecure_channel(world.channels.address("canvases")) as outside:
+        for credential in ((), (("service-authorization", f"Bearer {token()}"),)):
+            stub: Any = canvases_pb2_grpc.CanvasesStub(outside)
+            answer = await stub.GetCanvas(
+                canvases_pb2.GetCanvasRequest(), metadata=(*said, *credential), timeout=DEADLINE
+            )
+            assert (answer.id, answer.created_at) == ("talk", "talk")
 
 
 async def test_health_and_reflection_answer_anyone(world: World) -> None:
