@@ -50,7 +50,10 @@ async def change_password(
     request: Request,
     response: Response,
 ) -> Session:
-    """Ends every token of the caller, and the websockets opened with them, within seconds; answers with a new one."""
+    """Ends every token of the caller, and the websockets opened with them, within seconds; answers with a new one.
+
+    Whoever lost the answer gets it again: with the same `Idempotency-Key` and the token that was just ended.
+    """
     wanted = pb.ChangePasswordRequest(current_password=change.current_password, new_password=change.new_password)
     answer = await ask(modules.identity.ChangePassword(wanted, metadata=caller + key + address))
     return _session(answer, request, response)

@@ -326,11 +326,12 @@ class _Guard(grpc.aio.ServerInterceptor):
         access = access_of(method)
         if access == options_pb2.SERVICE:
             self._credentials.verify(_bearer(metadata, "service-authorization"))
-        elif access == options_pb2.USER:
+        elif access != options_pb2.PUBLIC:
             token = _bearer(metadata, "authorization")
             if not token:
                 raise Unauthenticated("Sign in first.")
-            set_caller(await self._verifier.verify(token))
+            check = self._verifier.prove if access == options_pb2.ENDED_TOO else self._verifier.verify
+            set_caller(await check(token))
 
 
 @asynccontextmanager

@@ -99,15 +99,20 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Caller:
         """The caller that ``token`` names. Raises `Unauthenticated`, in the same words whatever is wrong with it."""
+        caller = await self.prove(token)
+        await self.learn_ended()
+        if not self.holds(caller):
+            raise Unauthenticated(NOT_VALID)
+        return caller
+
+    async def prove(self, token: str) -> Caller:
+        """The same, of a token that may have ended, but has not expired."""
         caller, proven_at = self._proven.get(token, (None, 0.0))
         if caller is None or caller.expires_at <= time.time() or time.monotonic() - proven_at > PROVEN_FOR:
             caller = await self._prove(token)
             if len(self._proven) >= PROVEN_LIMIT:
                 self._proven.clear()
             self._proven[token] = (caller, time.monotonic())
-        await self.learn_ended()
-        if not self.holds(caller):
-            raise Unauthenticated(NOT_VALID)
         return caller
 
     async def _prove(self, token: str) -> Caller:

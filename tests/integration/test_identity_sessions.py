@@ -101,6 +101,28 @@ async def test_the_current_password_must_be_given(channels: Channels) -> None:
     assert (await sign_in(channels, ada.username)).user_id == ada.user_id
 
 
+async def test_whoever_lost_the_answer_to_a_change_has_it_again_with_the_token_that_it_ended_and_nothing_else(
+    channels: Channels,
+) -> None:
+    ada, key = await register(channels), (("idempotency-key", str(uuid4())),)
+    client = identity(channels)
+    first = await ask(client.ChangePassword(changed(), metadata=ada.metadata + key))
+    await until_refused(lambda: client.GetMe(pb.GetMeRequest(), metadata=ada.metadata))
+    assert await ask(client.ChangePassword(changed(), metadata=ada.metadata + key)) == first
+    other_key = (("idempotency-key", str(uuid4())),)
+    again = changed(NEW_PASSWORD, PASSWORD)
+    for refused, error in (
+        (client.ChangePassword(again, metadata=ada.metadata), Unauthenticated),
+        (client.ChangePassword(again, metadata=ada.metadata + other_key), Unauthenticated),
+        (client.ChangePassword(changed(), metadata=ada.metadata + other_key), Unauthenticated),
+        (client.ChangePassword(again, metadata=ada.metadata + key), Invalid),
+        (client.RefreshToken(pb.RefreshTokenRequest(), metadata=ada.metadata + key), Unauthenticated),
+    ):
+        with pytest.raises(error):
+            await ask(refused)
+    assert (await sign_in(channels, ada.username, NEW_PASSWORD)).user_id == ada.user_id
+
+
 async def test_of_two_changes_at_once_one_counts(channels: Channels) -> None:
     ada = await register(channels)
     wanted = [f"{NEW_PASSWORD} {number}" for number in range(4)]

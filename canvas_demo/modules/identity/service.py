@@ -101,7 +101,7 @@ class IdentityService(pb_grpc.IdentityServicer):
         async def change(connection: Connection) -> pb.LoginResponse:
             await hold_organization(connection, caller.organization_id)
             known = await lock_credential(connection, caller.user_id)
-            await _user_behind(connection, caller)
+            await _user_behind(connection, caller)  # the guard lets ended tokens come here
             if not await self._passwords.match(known, request.current_password):
                 raise Invalid("current_password", "is not your password")
             await change_credential(connection, caller.user_id, password_hash)

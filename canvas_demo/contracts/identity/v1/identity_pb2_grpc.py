@@ -109,7 +109,9 @@ class IdentityServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Another password for the caller. Every token from before ends; the answer holds a new one.
+        """Another password for the caller. Every token from before ends; the answer holds a new one. Whoever
+        lost it sends the same request with the same idempotency key, and the token that it ended: for
+        nothing else is an ended one taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

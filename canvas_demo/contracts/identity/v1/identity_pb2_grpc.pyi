@@ -42,7 +42,10 @@ class IdentityStub:
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RefreshTokenRequest, _identity_pb2.LoginResponse]
     """A token that holds from now on, for one that still holds; for 30 days after the password was given."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.LoginResponse]
-    """Another password for the caller. Every token from before ends; the answer holds a new one."""
+    """Another password for the caller. Every token from before ends; the answer holds a new one. Whoever
+    lost it sends the same request with the same idempotency key, and the token that it ended: for
+    nothing else is an ended one taken.
+    """
     GetMe: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetMeRequest, _identity_pb2.GetMeResponse]
     """Who the caller is."""
     GetJwks: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]
@@ -64,7 +67,10 @@ class IdentityAsyncStub(IdentityStub):
     RefreshToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.RefreshTokenRequest, _identity_pb2.LoginResponse]  # type: ignore[assignment]
     """A token that holds from now on, for one that still holds; for 30 days after the password was given."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.LoginResponse]  # type: ignore[assignment]
-    """Another password for the caller. Every token from before ends; the answer holds a new one."""
+    """Another password for the caller. Every token from before ends; the answer holds a new one. Whoever
+    lost it sends the same request with the same idempotency key, and the token that it ended: for
+    nothing else is an ended one taken.
+    """
     GetMe: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetMeRequest, _identity_pb2.GetMeResponse]  # type: ignore[assignment]
     """Who the caller is."""
     GetJwks: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]  # type: ignore[assignment]
@@ -113,7 +119,10 @@ class IdentityServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.ChangePasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.LoginResponse, _abc.Awaitable[_identity_pb2.LoginResponse]]:
-        """Another password for the caller. Every token from before ends; the answer holds a new one."""
+        """Another password for the caller. Every token from before ends; the answer holds a new one. Whoever
+        lost it sends the same request with the same idempotency key, and the token that it ended: for
+        nothing else is an ended one taken.
+        """
 
     @_abc_1.abstractmethod
     def GetMe(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#canvas_demo/kernel/v1/options.proto\x12\x15\x63\x61nvas_demo.kernel.v1\x1a google/protobuf/descriptor.proto*+\n\x06\x41\x63\x63\x65ss\x12\x08\n\x04USER\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x0b\n\x07SERVICE\x10\x02:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1d.canvas_demo.kernel.v1.Access:9\n\x0eschema_version\x12\x1f.google.protobuf.MessageOptions\x18\xb7\x87\x03 \x01(\x05:1\n\x08personal\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#canvas_demo/kernel/v1/options.proto\x12\x15\x63\x61nvas_demo.kernel.v1\x1a google/protobuf/descriptor.proto*:\n\x06\x41\x63\x63\x65ss\x12\x08\n\x04USER\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x0b\n\x07SERVICE\x10\x02\x12\r\n\tENDED_TOO\x10\x03:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1d.canvas_demo.kernel.v1.Access:9\n\x0eschema_version\x12\x1f.google.protobuf.MessageOptions\x18\xb7\x87\x03 \x01(\x05:1\n\x08personal\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'canvas_demo.kernel.v1.optio
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCESS']._serialized_start=96
-  _globals['_ACCESS']._serialized_end=139
+  _globals['_ACCESS']._serialized_end=154
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,8 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     """Anyone."""
     SERVICE: _Access.ValueType  # 2
     """Another module: the metadata `service-authorization` carries a service's credential."""
+    ENDED_TOO: _Access.ValueType  # 3
+    """As USER, and a token that has ended, but not expired, does too: the method itself refuses it."""
 
 class Access(_Access, metaclass=_AccessEnumTypeWrapper):
     """Who may call a method."""
@@ -40,6 +42,8 @@ PUBLIC: Access.ValueType  # 1
 """Anyone."""
 SERVICE: Access.ValueType  # 2
 """Another module: the metadata `service-authorization` carries a service's credential."""
+ENDED_TOO: Access.ValueType  # 3
+"""As USER, and a token that has ended, but not expired, does too: the method itself refuses it."""
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
