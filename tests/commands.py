@@ -74,6 +74,7 @@ files = st.builds(
     st.sampled_from(["plan.pdf", "📐.png"]),
     st.just("image/png"),
     st.integers(0, 2**53),
+    st.integers(0, 9),
 )
 
 

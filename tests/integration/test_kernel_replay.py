@@ -16,7 +16,7 @@ from canvas_demo.modules.canvases.domain import CreateCanvas, File, MoveItem, Pl
 from canvas_demo.modules.canvases.store import CANVAS, show, show_past
 
 ORGANIZATION = str(uuid4())
-FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7)
+FILE = File("UPLOADED", "plan.pdf", "application/pdf", 7, 2)
 
 
 @pytest.fixture

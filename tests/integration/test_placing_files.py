@@ -115,6 +115,18 @@ async def test_whoever_hears_of_a_file_is_not_hindered_by_others_who_change_its_
     assert (canvas["name"], canvas["items"]) == ("Garden", [])
 
 
+async def test_what_is_heard_late_of_a_file_changes_nothing(person: Person, stack: Any) -> None:
+    """It was UPLOADED when it was placed; then canvases hears of what it was before, and of that."""
+    file_id = person.upload(person.new_canvas(), b"content")["file"]["id"]
+    canvas_id = person.new_canvas()
+    person.call("POST", f"/api/canvases/{canvas_id}/items", 201, json={"file_id": file_id, "x": 1, "y": 2})
+    seen = person.canvas(canvas_id)
+    late = [told(person, file_id, 1, status="PENDING"), told(person, file_id, 2, status="UPLOADED", size=7)]
+    async with open_pool(stack.settings, "canvases") as pool, pool.connection() as connection:
+        await when_file_descriptors_changed_update_items(connection, late)
+    assert person.canvas(canvas_id) == seen
+
+
 def test_a_file_has_one_id_however_it_is_spelt(person: Person) -> None:
     file_id = person.upload(person.new_canvas(), b"content")["file"]["id"]
     canvas_id = person.new_canvas()

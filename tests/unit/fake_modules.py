@@ -139,7 +139,7 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
 
     async def PlaceItem(self, request: canvases_pb2.PlaceItemRequest, context: Any) -> canvases_pb2.Canvas:
         file = self.files.files[request.file_id] if request.file_id else None
-        seen = domain.File(file.status, file.name, file.media_type, file.size) if file else None
+        seen = domain.File(file.status, file.name, file.media_type, file.size, file.version) if file else None
         of = (request.canvas_id, request.item_id or new_id(), request.file_id)
         return self._change(domain.PlaceItem(*of, request.x, request.y, seen, request.text), request.expected_version)
 

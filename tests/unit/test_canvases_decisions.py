@@ -40,13 +40,14 @@ from canvas_demo.modules.canvases.domain import (
     RestoreCanvas,
     decide,
     evolve,
+    message_of,
 )
 from canvas_demo.modules.canvases.store import CANVAS
 from tests.unit.given_when_then import given
 
-PENDING = File("PENDING", "plan.pdf", "application/pdf", 0)
-UPLOADED = File("UPLOADED", "plan.pdf", "application/pdf", 1234)
-DELETED = File("DELETED", "plan.pdf", "application/pdf", 1234)
+PENDING = File("PENDING", "plan.pdf", "application/pdf", 0, 1)
+UPLOADED = File("UPLOADED", "plan.pdf", "application/pdf", 1234, 2)
+DELETED = File("DELETED", "plan.pdf", "application/pdf", 1234, 3)
 
 created = CanvasCreated(canvas_id="c", organization_id="o", name="Plan", created_by="u")
 renamed = CanvasRenamed(canvas_id="c", name="Garden")
@@ -58,7 +59,7 @@ placed = ItemPlaced(
     file_id="f",
     x=1,
     y=2,
-    file=ItemFile(status="PENDING", name="plan.pdf", media_type="application/pdf"),
+    file=ItemFile(status="PENDING", name="plan.pdf", media_type="application/pdf", version=1),
 )
 
 
@@ -132,10 +133,21 @@ def test_an_uploaded_file_changes_each_item_that_names_it() -> None:
         canvas_id="c",
         item_id="i",
         file_id="f",
-        file=ItemFile(status="UPLOADED", name="plan.pdf", media_type="application/pdf", size=1234),
+        file=ItemFile(status="UPLOADED", name="plan.pdf", media_type="application/pdf", size=1234, version=2),
     )
     given(CANVAS, created, placed, other).when(ChangeFile("c", "f", UPLOADED)).then(changed)
     given(CANVAS, created, placed, other, changed).when(ChangeFile("c", "f", UPLOADED)).then()
+
+
+def test_what_is_heard_late_of_a_file_changes_nothing() -> None:
+    uploaded = ItemPlaced(canvas_id="c", item_id="i", kind="FILE", file_id="f", file=message_of(UPLOADED))
+    given(CANVAS, created, uploaded).when(ChangeFile("c", "f", PENDING)).then()
+
+
+def test_an_item_of_before_files_told_their_version_takes_whatever_is_heard() -> None:
+    old = ItemPlaced(canvas_id="c", item_id="i", kind="FILE", file_id="f", file=ItemFile(status="PENDING"))
+    (changed,) = given(CANVAS, created, old).when(ChangeFile("c", "f", UPLOADED)).decide()
+    assert changed.file == message_of(UPLOADED)  # type: ignore[attr-defined]
 
 
 def test_a_deleted_file_takes_its_items_along_even_from_an_archived_canvas() -> None:

@@ -33,12 +33,13 @@ FILE, NOTE = "FILE", "NOTE"
 
 @dataclass(frozen=True)
 class File:
-    """What a canvas knows of a file: ``size`` in bytes."""
+    """What a canvas knows of a file: ``size`` in bytes; ``version`` of its descriptor, 0: not told by old events."""
 
     status: str
     name: str
     media_type: str
     size: int
+    version: int
 
 
 @dataclass(frozen=True)
@@ -262,10 +263,10 @@ def _length(value: float, field: str) -> float:
 
 
 def _change_file(canvas: Canvas, command: ChangeFile) -> Sequence[CanvasEvent]:
-    """A deleted file takes its items along."""
+    """A deleted file takes its items along. What an item knows already is no news, nor what was before that."""
     events: list[CanvasEvent] = []
     for item in canvas.items.values():
-        if item.file_id != command.file_id or item.file == command.file:
+        if item.file_id != command.file_id or item.file is None or item.file.version >= command.file.version:
             continue
         if command.file.status == "DELETED":
             events.append(ItemRemoved(canvas_id=canvas.canvas_id, item_id=item.item_id))
@@ -330,9 +331,9 @@ def _with(canvas: Canvas, item: Item) -> Canvas:
 
 def file_of(message: ItemFile) -> File:
     """The value that the message stands for."""
-    return File(message.status, message.name, message.media_type, int(message.size))
+    return File(message.status, message.name, message.media_type, int(message.size), message.version)
 
 
 def message_of(file: File) -> ItemFile:
     """The message that stands for the value."""
-    return ItemFile(status=file.status, name=file.name, media_type=file.media_type, size=file.size)
+    return ItemFile(**vars(file))

@@ -3,7 +3,7 @@ SELECT canvas_id, organization_id, name, created_by, archived, version, created_
 FROM canvas WHERE canvas_id = %s
 
 -- name: load_items
-SELECT item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size
+SELECT item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size, file_version
 FROM item WHERE canvas_id = %s ORDER BY layer, item_id
 
 -- name: list_canvases
@@ -35,15 +35,16 @@ ON CONFLICT (canvas_id) DO UPDATE SET
 
 -- name: save_item
 INSERT INTO item (
-    canvas_id, item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size
+    canvas_id, item_id, kind, file_id, x, y, width, height, layer, text, status, name, media_type, size,
+    file_version
 ) VALUES (
     %(canvas_id)s, %(item_id)s, %(kind)s, %(file_id)s, %(x)s, %(y)s, %(width)s, %(height)s, %(layer)s, %(text)s,
-    %(status)s, %(name)s, %(media_type)s, %(size)s
+    %(status)s, %(name)s, %(media_type)s, %(size)s, %(version)s
 )
 ON CONFLICT (canvas_id, item_id) DO UPDATE SET
     x = excluded.x, y = excluded.y, width = excluded.width, height = excluded.height, layer = excluded.layer,
     text = excluded.text, status = excluded.status, name = excluded.name, media_type = excluded.media_type,
-    size = excluded.size
+    size = excluded.size, file_version = excluded.file_version
 
 -- name: delete_item
 DELETE FROM item WHERE canvas_id = %(canvas_id)s AND item_id = %(item_id)s

@@ -27,7 +27,7 @@ async def when_file_descriptors_changed_update_items(connection: Connection, eve
 
 async def _update_items(connection: Connection, delivered: Delivered) -> None:
     event = await event_in(delivered, FileDescriptorChanged, connection.keys)
-    file = File(event.status, event.name, event.media_type, int(event.size))
+    file = File(event.status, event.name, event.media_type, int(event.size), delivered.aggregate_version)
     for canvas_id in await canvases_of_file(connection, event.file_id):
         try:
             await _change(connection, canvas_id, event.organization_id, ChangeFile(canvas_id, event.file_id, file))

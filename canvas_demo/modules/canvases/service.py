@@ -116,7 +116,7 @@ class CanvasesService(pb_grpc.CanvasesServicer):
             file = await ask(self._files.GetFile(files_pb2.GetFileRequest(file_id=file_id)))
         except NotFound as error:
             raise Invalid("file_id", f"There is no file {given[:80]!r}.") from error
-        return file_id, domain.File(file.status, file.name, file.media_type, file.size)
+        return file_id, domain.File(file.status, file.name, file.media_type, file.size, file.version)
 
 
 class SubjectsService(subjects_pb2_grpc.SubjectsServicer):

@@ -125,7 +125,7 @@ async def save(connection: Connection, before: Canvas | None, after: Canvas, ver
         await connection.cursor().executemany(QUERIES["delete_item"], gone)
 
 
-NO_FILE = {"status": None, "name": None, "media_type": None, "size": None}
+NO_FILE = {"status": None, "name": None, "media_type": None, "size": None, "version": None}
 
 
 def _item_row(canvas: Canvas, item: Item) -> dict[str, Any]:
@@ -146,7 +146,8 @@ def _shown(row: dict[str, Any], items: list[dict[str, Any]]) -> Shown:
 
 
 def _item(row: dict[str, Any]) -> Item:
-    file = File(row["status"], row["name"], row["media_type"], row["size"]) if row["status"] else None
+    known = ("status", "name", "media_type", "size", "file_version")
+    file = File(*(row[key] for key in known)) if row["status"] else None
     own = ("item_id", "kind", "file_id", "x", "y", "text", "width", "height", "layer")
     return Item(file=file, **{key: row[key] for key in own})
 

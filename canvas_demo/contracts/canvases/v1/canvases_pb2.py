@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from canvas_demo.contracts.kernel.v1 import options_pb2 as canvas__demo_dot_kernel_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&canvas_demo/canvases/v1/canvases.proto\x12\x17\x63\x61nvas_demo.canvases.v1\x1a#canvas_demo/kernel/v1/options.proto\"\xdb\x01\n\x06\x43\x61nvas\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x10\n\x08\x61rchived\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x12\n\ncreated_at\x18\x07 \x01(\t\x12\x12\n\nupdated_at\x18\x08 \x01(\t\x12,\n\x05items\x18\t \x03(\x0b\x32\x1d.canvas_demo.canvases.v1.Item\x12\x11\n\tforgotten\x18\n \x01(\x08\"\xb4\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\x12/\n\x04\x66ile\x18\x05 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\x12\r\n\x05width\x18\x06 \x01(\x01\x12\x0e\n\x06height\x18\x07 \x01(\x01\x12\r\n\x05layer\x18\x08 \x01(\x05\x12\x0c\n\x04text\x18\t \x01(\t\x12\x0c\n\x04kind\x18\n \x01(\t\"P\n\x08ItemFile\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\"#\n\x13\x43reateCanvasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x13ListCanvasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x10\n\x08\x61rchived\x18\x04 \x01(\x08\"b\n\x14ListCanvasesResponse\x12\x31\n\x08\x63\x61nvases\x18\x01 \x03(\x0b\x32\x1f.canvas_demo.canvases.v1.Canvas\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x10GetCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"P\n\x13RenameCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\"C\n\x14\x41rchiveCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x02 \x01(\x05\"C\n\x14RestoreCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x02 \x01(\x05\"\x85\x01\n\x10PlaceItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\x01\x12\t\n\x01y\x18\x05 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x06 \x01(\x05\x12\x0c\n\x04text\x18\x07 \x01(\t\"p\n\x11ResizeItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x05 \x01(\x05\"a\n\x12ReorderItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x05\"]\n\x0f\x45\x64itNoteRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x05\"e\n\x0fMoveItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x05 \x01(\x05\"Q\n\x11RemoveItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\x32\xea\x08\n\x08\x43\x61nvases\x12]\n\x0c\x43reateCanvas\x12,.canvas_demo.canvases.v1.CreateCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12k\n\x0cListCanvases\x12,.canvas_demo.canvases.v1.ListCanvasesRequest\x1a-.canvas_demo.canvases.v1.ListCanvasesResponse\x12W\n\tGetCanvas\x12).canvas_demo.canvases.v1.GetCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12]\n\x0cRenameCanvas\x12,.canvas_demo.canvases.v1.RenameCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12_\n\rArchiveCanvas\x12-.canvas_demo.canvases.v1.ArchiveCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12_\n\rRestoreCanvas\x12-.canvas_demo.canvases.v1.RestoreCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12W\n\tPlaceItem\x12).canvas_demo.canvases.v1.PlaceItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12U\n\x08MoveItem\x12(.canvas_demo.canvases.v1.MoveItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12Y\n\nResizeItem\x12*.canvas_demo.canvases.v1.ResizeItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12[\n\x0bReorderItem\x12+.canvas_demo.canvases.v1.ReorderItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12U\n\x08\x45\x64itNote\x12(.canvas_demo.canvases.v1.EditNoteRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12Y\n\nRemoveItem\x12*.canvas_demo.canvases.v1.RemoveItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvasb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&canvas_demo/canvases/v1/canvases.proto\x12\x17\x63\x61nvas_demo.canvases.v1\x1a#canvas_demo/kernel/v1/options.proto\"\xdb\x01\n\x06\x43\x61nvas\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x10\n\x08\x61rchived\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x12\n\ncreated_at\x18\x07 \x01(\t\x12\x12\n\nupdated_at\x18\x08 \x01(\t\x12,\n\x05items\x18\t \x03(\x0b\x32\x1d.canvas_demo.canvases.v1.Item\x12\x11\n\tforgotten\x18\n \x01(\x08\"\xb4\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\x12/\n\x04\x66ile\x18\x05 \x01(\x0b\x32!.canvas_demo.canvases.v1.ItemFile\x12\r\n\x05width\x18\x06 \x01(\x01\x12\x0e\n\x06height\x18\x07 \x01(\x01\x12\r\n\x05layer\x18\x08 \x01(\x05\x12\x0c\n\x04text\x18\t \x01(\t\x12\x0c\n\x04kind\x18\n \x01(\t\"a\n\x08ItemFile\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\x12\x0f\n\x07version\x18\x05 \x01(\x05\"#\n\x13\x43reateCanvasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x13ListCanvasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x10\n\x08\x61rchived\x18\x04 \x01(\x08\"b\n\x14ListCanvasesResponse\x12\x31\n\x08\x63\x61nvases\x18\x01 \x03(\x0b\x32\x1f.canvas_demo.canvases.v1.Canvas\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x10GetCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"P\n\x13RenameCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\"C\n\x14\x41rchiveCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x02 \x01(\x05\"C\n\x14RestoreCanvasRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x02 \x01(\x05\"\x85\x01\n\x10PlaceItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\x01\x12\t\n\x01y\x18\x05 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x06 \x01(\x05\x12\x0c\n\x04text\x18\x07 \x01(\t\"p\n\x11ResizeItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x05 \x01(\x05\"a\n\x12ReorderItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x05\"]\n\x0f\x45\x64itNoteRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x05\"e\n\x0fMoveItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\x01\x12\t\n\x01y\x18\x04 \x01(\x01\x12\x18\n\x10\x65xpected_version\x18\x05 \x01(\x05\"Q\n\x11RemoveItemRequest\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\x32\xea\x08\n\x08\x43\x61nvases\x12]\n\x0c\x43reateCanvas\x12,.canvas_demo.canvases.v1.CreateCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12k\n\x0cListCanvases\x12,.canvas_demo.canvases.v1.ListCanvasesRequest\x1a-.canvas_demo.canvases.v1.ListCanvasesResponse\x12W\n\tGetCanvas\x12).canvas_demo.canvases.v1.GetCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12]\n\x0cRenameCanvas\x12,.canvas_demo.canvases.v1.RenameCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12_\n\rArchiveCanvas\x12-.canvas_demo.canvases.v1.ArchiveCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12_\n\rRestoreCanvas\x12-.canvas_demo.canvases.v1.RestoreCanvasRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12W\n\tPlaceItem\x12).canvas_demo.canvases.v1.PlaceItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12U\n\x08MoveItem\x12(.canvas_demo.canvases.v1.MoveItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12Y\n\nResizeItem\x12*.canvas_demo.canvases.v1.ResizeItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12[\n\x0bReorderItem\x12+.canvas_demo.canvases.v1.ReorderItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12U\n\x08\x45\x64itNote\x12(.canvas_demo.canvases.v1.EditNoteRequest\x1a\x1f.canvas_demo.canvases.v1.Canvas\x12Y\n\nRemoveItem\x12*.canvas_demo.canvases.v1.RemoveItemRequest\x1a\x1f.canvas_demo.canvases.v1.Canvasb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,33 +39,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ITEM']._serialized_start=327
   _globals['_ITEM']._serialized_end=507
   _globals['_ITEMFILE']._serialized_start=509
-  _globals['_ITEMFILE']._serialized_end=589
-  _globals['_CREATECANVASREQUEST']._serialized_start=591
-  _globals['_CREATECANVASREQUEST']._serialized_end=626
-  _globals['_LISTCANVASESREQUEST']._serialized_start=628
-  _globals['_LISTCANVASESREQUEST']._serialized_end=724
-  _globals['_LISTCANVASESRESPONSE']._serialized_start=726
-  _globals['_LISTCANVASESRESPONSE']._serialized_end=824
-  _globals['_GETCANVASREQUEST']._serialized_start=826
-  _globals['_GETCANVASREQUEST']._serialized_end=880
-  _globals['_RENAMECANVASREQUEST']._serialized_start=882
-  _globals['_RENAMECANVASREQUEST']._serialized_end=962
-  _globals['_ARCHIVECANVASREQUEST']._serialized_start=964
-  _globals['_ARCHIVECANVASREQUEST']._serialized_end=1031
-  _globals['_RESTORECANVASREQUEST']._serialized_start=1033
-  _globals['_RESTORECANVASREQUEST']._serialized_end=1100
-  _globals['_PLACEITEMREQUEST']._serialized_start=1103
-  _globals['_PLACEITEMREQUEST']._serialized_end=1236
-  _globals['_RESIZEITEMREQUEST']._serialized_start=1238
-  _globals['_RESIZEITEMREQUEST']._serialized_end=1350
-  _globals['_REORDERITEMREQUEST']._serialized_start=1352
-  _globals['_REORDERITEMREQUEST']._serialized_end=1449
-  _globals['_EDITNOTEREQUEST']._serialized_start=1451
-  _globals['_EDITNOTEREQUEST']._serialized_end=1544
-  _globals['_MOVEITEMREQUEST']._serialized_start=1546
-  _globals['_MOVEITEMREQUEST']._serialized_end=1647
-  _globals['_REMOVEITEMREQUEST']._serialized_start=1649
-  _globals['_REMOVEITEMREQUEST']._serialized_end=1730
-  _globals['_CANVASES']._serialized_start=1733
-  _globals['_CANVASES']._serialized_end=2863
+  _globals['_ITEMFILE']._serialized_end=606
+  _globals['_CREATECANVASREQUEST']._serialized_start=608
+  _globals['_CREATECANVASREQUEST']._serialized_end=643
+  _globals['_LISTCANVASESREQUEST']._serialized_start=645
+  _globals['_LISTCANVASESREQUEST']._serialized_end=741
+  _globals['_LISTCANVASESRESPONSE']._serialized_start=743
+  _globals['_LISTCANVASESRESPONSE']._serialized_end=841
+  _globals['_GETCANVASREQUEST']._serialized_start=843
+  _globals['_GETCANVASREQUEST']._serialized_end=897
+  _globals['_RENAMECANVASREQUEST']._serialized_start=899
+  _globals['_RENAMECANVASREQUEST']._serialized_end=979
+  _globals['_ARCHIVECANVASREQUEST']._serialized_start=981
+  _globals['_ARCHIVECANVASREQUEST']._serialized_end=1048
+  _globals['_RESTORECANVASREQUEST']._serialized_start=1050
+  _globals['_RESTORECANVASREQUEST']._serialized_end=1117
+  _globals['_PLACEITEMREQUEST']._serialized_start=1120
+  _globals['_PLACEITEMREQUEST']._serialized_end=1253
+  _globals['_RESIZEITEMREQUEST']._serialized_start=1255
+  _globals['_RESIZEITEMREQUEST']._serialized_end=1367
+  _globals['_REORDERITEMREQUEST']._serialized_start=1369
+  _globals['_REORDERITEMREQUEST']._serialized_end=1466
+  _globals['_EDITNOTEREQUEST']._serialized_start=1468
+  _globals['_EDITNOTEREQUEST']._serialized_end=1561
+  _globals['_MOVEITEMREQUEST']._serialized_start=1563
+  _globals['_MOVEITEMREQUEST']._serialized_end=1664
+  _globals['_REMOVEITEMREQUEST']._serialized_start=1666
+  _globals['_REMOVEITEMREQUEST']._serialized_end=1747
+  _globals['_CANVASES']._serialized_start=1750
+  _globals['_CANVASES']._serialized_end=2880
 # @@protoc_insertion_point(module_scope)

@@ -137,12 +137,15 @@ class ItemFile(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """PENDING, UPLOADED or DELETED."""
     name: _builtins.str
     media_type: _builtins.str
     size: _builtins.float
     """Bytes."""
+    version: _builtins.int
+    """Which version of the file's descriptor says so; 0: an event from before it was told."""
     def __init__(
         self,
         *,
@@ -150,10 +153,11 @@ class ItemFile(_message.Message):
         name: _builtins.str = ...,
         media_type: _builtins.str = ...,
         size: _builtins.float = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_type", b"media_type", "name", b"name", "size", b"size", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_type", b"media_type", "name", b"name", "size", b"size", "status", b"status", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
