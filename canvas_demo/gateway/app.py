@@ -22,6 +22,7 @@ from canvas_demo.gateway import (
 )
 from canvas_demo.gateway.clients import clients_over
 from canvas_demo.gateway.edge import Edge
+from canvas_demo.gateway.head import Head
 from canvas_demo.gateway.openapi import describe
 from canvas_demo.gateway.problems import answer_with_problems
 from canvas_demo.gateway.relay import Relay
@@ -61,5 +62,6 @@ def _application(settings: Settings, channels: Channels) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     answer_with_problems(app)
     describe(app)
+    app.add_middleware(Head, operations=app.state.operations)
     app.add_middleware(Edge, origins=settings.origins)
     return app

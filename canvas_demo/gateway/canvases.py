@@ -19,7 +19,7 @@ from canvas_demo.gateway.models import (
     canvas_of,
     summary_of,
 )
-from canvas_demo.gateway.preconditions import NEVER, ExpectedVersion, IfNoneMatch, etag, matches
+from canvas_demo.gateway.preconditions import NEVER, ExpectedVersions, IfAsked, etag
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.rpc import ask
 from canvas_demo.kernel.values import checked_id
@@ -66,22 +66,22 @@ async def list_canvases(caller: Caller, page: Annotated[CanvasPage, Query()], mo
     responses={
         200: {"headers": ETAG},
         304: {"description": "Not Modified", "headers": ETAG},
-        **documented(401, 404, 422),
+        **documented(401, 404, 412, 422),
     },
 )
 async def get_canvas(
     caller: Caller,
     canvas_id: CanvasId,
+    conditions: IfAsked,
     modules: Modules,
     response: Response,
     version: Annotated[int, Query(ge=0, lt=NEVER, description="As it was at this version; 0: as it is.")] = 0,
-    if_none_match: IfNoneMatch = None,
 ) -> Canvas | Response:
     """A canvas with its items and its version, archived or not."""
     request = pb.GetCanvasRequest(canvas_id=canvas_id, version=version)
     canvas = await ask(modules.canvases.GetCanvas(request, metadata=caller))
     tag = etag(canvas.version)
-    if matches(if_none_match, tag) and not canvas.forgotten:
+    if conditions.is_kept(tag) and not canvas.forgotten:
         return Response(status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
     return canvas_of(canvas)
@@ -96,22 +96,22 @@ async def rename_canvas(
     caller: Caller,
     canvas_id: CanvasId,
     wanted: CanvasName,
-    expected: ExpectedVersion,
+    expected: ExpectedVersions,
     modules: Modules,
     response: Response,
 ) -> Canvas:
     """412 when it is no longer at the version of `If-Match`; 409 when another change always came at the same time."""
-    request = pb.RenameCanvasRequest(canvas_id=canvas_id, name=wanted.name, expected_version=expected)
-    canvas = await change(modules.canvases.RenameCanvas, request, caller)
+    request = pb.RenameCanvasRequest(canvas_id=canvas_id, name=wanted.name)
+    canvas = await change(modules.canvases.RenameCanvas, request, caller, expected)
     response.headers["ETag"] = etag(canvas.version)
     return canvas_of(canvas)
 
 
 @router.delete("/{canvas_id}", status_code=204, summary="Archive a canvas", responses=documented(401, 404, 409, 412))
-async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: ExpectedVersion, modules: Modules) -> None:
+async def archive_canvas(caller: Caller, canvas_id: CanvasId, expected: ExpectedVersions, modules: Modules) -> None:
     """It is no longer listed and can't be changed; its events, and so its state, remain."""
-    request = pb.ArchiveCanvasRequest(canvas_id=canvas_id, expected_version=expected)
-    await change(modules.canvases.ArchiveCanvas, request, caller)
+    request = pb.ArchiveCanvasRequest(canvas_id=canvas_id)
+    await change(modules.canvases.ArchiveCanvas, request, caller, expected)
 
 
 @router.get("/{canvas_id}/presence", summary="Who has a canvas open", responses=documented(401, 404))
@@ -135,12 +135,12 @@ async def restore_canvas(
     caller: Caller,
     key: IdempotencyKey,
     canvas_id: CanvasId,
-    expected: ExpectedVersion,
+    expected: ExpectedVersions,
     modules: Modules,
     response: Response,
 ) -> Canvas:
     """It is listed again and can be changed; one that is not archived stays as it is."""
-    request = pb.RestoreCanvasRequest(canvas_id=canvas_id, expected_version=expected)
-    canvas = await change(modules.canvases.RestoreCanvas, request, caller + key)
+    request = pb.RestoreCanvasRequest(canvas_id=canvas_id)
+    canvas = await change(modules.canvases.RestoreCanvas, request, caller + key, expected)
     response.headers["ETag"] = etag(canvas.version)
     return canvas_of(canvas)

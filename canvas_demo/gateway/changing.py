@@ -2,13 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from google.protobuf.message import Message
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from canvas_demo.gateway.callers import Metadata
-from canvas_demo.kernel.errors import Conflict
+from canvas_demo.kernel.errors import Conflict, Stale
 from canvas_demo.kernel.rpc import ask
 
 T = TypeVar("T")
@@ -16,19 +14,39 @@ T = TypeVar("T")
 ATTEMPTS = 8
 
 
-async def change(method: Callable[..., Awaitable[T]], request: Message, caller: Metadata) -> T:
-    """The answer to a call that changes an aggregate.
+class Change(Protocol):
+    """A request for a change, on the condition that the aggregate is at a version; 0 makes none."""
 
-    One that makes no condition (its ``expected_version`` is 0, or it knows none) is tried again where
-    another writer was quicker: a reaction, say, that its client can't know of. Raises `Conflict` where
-    it made one, or where there was always another.
+    expected_version: int
+
+
+async def change(
+    method: Callable[..., Awaitable[T]], request: Change, caller: Metadata, expected: Sequence[int] = ()
+) -> T:
+    """The answer to a call that changes an aggregate, which must be at one of the versions that are ``expected``.
+
+    Where none is, it is tried again when another writer was quicker: a reaction, say, that its client
+    can't know of. Raises `Conflict` where one is, or where there was always another, and `Stale`.
     """
-    attempts = 1 if getattr(request, "expected_version", 0) else ATTEMPTS
-    for attempt in range(attempts):
+    if not expected:
+        return await _insist(method, request, caller)
+    request.expected_version = max(expected)
+    try:
+        return await ask(method(request, metadata=caller))
+    except Stale as error:
+        current = int(error.metadata["current_version"])
+        if current not in expected:
+            raise
+    request.expected_version = current
+    return await ask(method(request, metadata=caller))
+
+
+async def _insist(method: Callable[..., Awaitable[T]], request: Change, caller: Metadata) -> T:
+    for attempt in range(ATTEMPTS):
         try:
             return await ask(method(request, metadata=caller))
         except Conflict:
-            if attempt == attempts - 1:
+            if attempt == ATTEMPTS - 1:
                 raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  (spreads writers, keeps no secret)
     raise AssertionError("unreachable")

@@ -12,8 +12,9 @@ from canvas_demo.gateway.callers import Caller, Metadata
 from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Clients, Modules
 from canvas_demo.gateway.content import content_disposition, media_type_of
+from canvas_demo.gateway.head import HeadAlone
 from canvas_demo.gateway.models import File, file_of
-from canvas_demo.gateway.preconditions import IfNoneMatch, etag, matches
+from canvas_demo.gateway.preconditions import ExpectedVersions, IfAsked, etag
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.ranges import Span, span_of
 from canvas_demo.kernel.errors import Rejected
@@ -32,10 +33,10 @@ async def get_file(caller: Caller, file_id: FileId, modules: Modules) -> File:
     return file_of(await ask(modules.files.GetFile(pb.GetFileRequest(file_id=file_id), metadata=caller)))
 
 
-@router.delete("/{file_id}", status_code=204, summary="Delete a file", responses=documented(401, 404, 409))
-async def delete_file(caller: Caller, file_id: FileId, modules: Modules) -> None:
-    """Its content is gone at once, and its items leave their canvases."""
-    await change(modules.files.DeleteFile, pb.DeleteFileRequest(file_id=file_id), caller)
+@router.delete("/{file_id}", status_code=204, summary="Delete a file", responses=documented(401, 404, 409, 412))
+async def delete_file(caller: Caller, file_id: FileId, expected: ExpectedVersions, modules: Modules) -> None:
+    """Its content is gone at once, and its items leave their canvases. `If-Match` names the descriptor's `version`."""
+    await change(modules.files.DeleteFile, pb.DeleteFileRequest(file_id=file_id), caller, expected)
 
 
 @router.get(
@@ -46,14 +47,15 @@ async def delete_file(caller: Caller, file_id: FileId, modules: Modules) -> None
         200: {"description": "The whole content", "content": BINARY},
         206: {"description": "The bytes that `Range` asks for", "content": BINARY},
         304: {"description": "Not Modified"},
-        **documented(401, 404, 409, 410, 416),
+        **documented(401, 404, 409, 410, 412, 416),
     },
 )
 async def get_content(
     caller: Caller,
     file_id: FileId,
+    conditions: IfAsked,
+    head_alone: HeadAlone,
     modules: Modules,
-    if_none_match: IfNoneMatch = None,
     if_range: Annotated[str | None, Header(description="The ETag that `Range` holds for.")] = None,
     range_: Annotated[str | None, Header(alias="Range", description="One range of bytes.")] = None,
 ) -> Response:
@@ -62,11 +64,14 @@ async def get_content(
     if file.status != "UPLOADED":
         raise Rejected(f"File {file.id} is {file.status}: it has no content yet.")
     tag = etag(file.sha256)
-    if matches(if_none_match, tag):
-        # What was kept of it is not confirmed where it can't be read any more.
-        call, *_ = await _begun(modules, caller, pb.ReadContentRequest(file_id=file.id, length=1))
-        call.cancel()
+    is_kept = conditions.is_kept(tag)
+    if head_alone or is_kept:
+        # Where its keys were destroyed, nothing that was kept of it is confirmed.
+        await _begun(modules, caller, pb.ReadContentRequest(file_id=file.id, offset=file.size))
+    if is_kept:
         return Response(status_code=304, headers={"ETag": tag})
+    if head_alone:
+        return Response(headers=_headers(file, None), media_type=media_type_of(file.media_type))
     span = span_of(range_, file.size) if if_range is None or if_range.strip() == tag else None
     content = await _opened(modules, caller, file, span)
     return StreamingResponse(content, 206 if span else 200, _headers(file, span), media_type_of(file.media_type))

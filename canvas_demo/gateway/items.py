@@ -11,7 +11,7 @@ from canvas_demo.gateway.canvases import ETAG, LOCATION, CanvasId
 from canvas_demo.gateway.changing import change
 from canvas_demo.gateway.clients import Modules
 from canvas_demo.gateway.models import Coordinate, Item, item_of
-from canvas_demo.gateway.preconditions import ExpectedVersion, etag
+from canvas_demo.gateway.preconditions import ExpectedVersions, etag
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.errors import Invalid
 from canvas_demo.kernel.values import COORDINATE_LIMIT
@@ -92,15 +92,15 @@ async def place_item(
     key: IdempotencyKey,
     canvas_id: CanvasId,
     new: NewItem,
-    expected: ExpectedVersion,
+    expected: ExpectedVersions,
     modules: Modules,
     response: Response,
 ) -> Item:
     """Before all that lies there already. `If-Match` and `ETag` are the canvas's."""
     if len(new.model_fields_set & {"file_id", "text"}) != 1:
         raise Invalid("file_id", "an item has either a file_id or a text")
-    request = pb.PlaceItemRequest(canvas_id=canvas_id, expected_version=expected, **new.model_dump(exclude_unset=True))
-    canvas = await change(modules.canvases.PlaceItem, request, caller + key)
+    request = pb.PlaceItemRequest(canvas_id=canvas_id, **new.model_dump(exclude_unset=True))
+    canvas = await change(modules.canvases.PlaceItem, request, caller + key, expected)
     placed = max(canvas.items, key=lambda item: item.layer)
     response.headers["Location"] = f"/api/canvases/{canvas_id}/items/{placed.id}"
     response.headers["ETag"] = etag(canvas.version)
@@ -117,15 +117,15 @@ async def change_item(
     canvas_id: CanvasId,
     item_id: ItemId,
     wanted: ItemChange,
-    expected: ExpectedVersion,
+    expected: ExpectedVersions,
     modules: Modules,
     response: Response,
 ) -> Item:
     """One of these at a time. `If-Match` and `ETag` are the canvas's."""
     values = wanted.model_dump(exclude_unset=True)
     method, request_type = _change_of(values)
-    request = request_type(canvas_id=canvas_id, item_id=item_id, expected_version=expected, **values)
-    canvas = await change(getattr(modules.canvases, method), request, caller)
+    request = request_type(canvas_id=canvas_id, item_id=item_id, **values)
+    canvas = await change(getattr(modules.canvases, method), request, caller, expected)
     response.headers["ETag"] = etag(canvas.version)
     return item_of(next(item for item in canvas.items if item.id == item_id))
 
@@ -151,11 +151,11 @@ async def remove_item(
     caller: Caller,
     canvas_id: CanvasId,
     item_id: ItemId,
-    expected: ExpectedVersion,
+    expected: ExpectedVersions,
     modules: Modules,
     response: Response,
 ) -> None:
     """The file itself remains. `If-Match` and `ETag` are the canvas's."""
-    request = pb.RemoveItemRequest(canvas_id=canvas_id, item_id=item_id, expected_version=expected)
-    canvas = await change(modules.canvases.RemoveItem, request, caller)
+    request = pb.RemoveItemRequest(canvas_id=canvas_id, item_id=item_id)
+    canvas = await change(modules.canvases.RemoveItem, request, caller, expected)
     response.headers["ETag"] = etag(canvas.version)

@@ -13,7 +13,8 @@ People of an organisation create canvases and put files on them; whoever has a c
 Sign in with `POST /api/login` and send its `token` as `Authorization: Bearer …`, or let the browser send the
 cookie. What belongs to another organisation answers 404. Errors are `application/problem+json` (RFC 9457). Every
 answer carries `X-Correlation-Id` and `traceparent`; both are taken from the request where they are well formed there
-(1 to 128 visible ASCII characters; W3C Trace Context), and go on into the events that it leads to.
+(1 to 128 visible ASCII characters; W3C Trace Context), and go on into the events that it leads to. HEAD is answered
+wherever GET is.
 """
 
 

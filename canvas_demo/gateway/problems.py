@@ -157,12 +157,13 @@ async def _http(request: Request, error: Exception) -> ProblemResponse:
 def _methods(request: Request) -> list[str]:
     """All methods that the target knows (RFC 9110, 10.2.1), over every operation at its path."""
     operations: Sequence[Route] = request.app.state.operations
-    return sorted(
+    methods = {
         method
         for operation in operations
         if operation.matches(request.scope)[0] is not Match.NONE
         for method in operation.methods or ()
-    )
+    }
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -42,6 +42,16 @@ def test_an_upload_comes_back_as_it_was(person: Person, stack: Any) -> None:
     assert file_statuses(stack.env["DATABASE_URL"], file["id"]) == ["PENDING", "UPLOADED"]
 
 
+def test_head_says_what_get_would_and_the_connection_goes_on(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    file_id = person.upload(canvas_id, b"content")["file"]["id"]
+    for path in (f"/api/canvases/{canvas_id}", f"/api/files/{file_id}", f"/api/files/{file_id}/content"):
+        head, got = person.call("HEAD", path, 200), person.call("GET", path, 200)
+        assert head.content == b""
+        assert head.headers["Content-Length"] == str(len(got.content))
+        assert head.headers.get("ETag") == got.headers.get("ETag")
+
+
 def test_a_canvas_learns_that_its_file_was_uploaded_and_deleted(person: Person) -> None:
     canvas_id = person.new_canvas()
     file_id = person.upload(canvas_id, b"content")["file"]["id"]

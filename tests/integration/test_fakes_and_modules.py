@@ -268,6 +268,15 @@ async def test_what_is_to_be_deleted_while_it_is_unfinished_stays_once_it_is_the
     assert (await ada.file("GetFile", file_id=whole.id)).status == "UPLOADED"
 
 
+async def test_a_file_is_deleted_as_it_was_seen_or_not_at_all(ada: Client) -> None:
+    file = await ada.file("CreateFile", name="plan.txt", size=0)
+    with pytest.raises(Stale) as stale:
+        await ada.file("DeleteFile", file_id=file.id, expected_version=file.version + 1)
+    assert stale.value.metadata["current_version"] == str(file.version)
+    assert (await ada.file("GetFile", file_id=file.id)).status == "UPLOADED"
+    assert (await ada.file("DeleteFile", file_id=file.id, expected_version=file.version)).status == "DELETED"
+
+
 # --- notifications -----------------------------------------------------------------------------------------
 
 

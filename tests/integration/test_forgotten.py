@@ -105,6 +105,7 @@ async def test_destroyed_keys_leave_placeholders_and_every_stream_folds_and_ever
             partial(ada.call, "POST", "/api/organization/keys/rotate"),
         ):
             api.problem_of(await until(gone, lambda answer: answer.status_code == 410), 410)
+        ada.call("HEAD", content, 410)
         with api.anybody(stack.env["WEB_URL"]) as http:
             for username in (f"{mark}-ada", ada.call("GET", "/api/me", 200).json()["username"]):
                 account = {"username": username, "password": api.PASSWORD}

@@ -301,6 +301,8 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
         file = self._own(request.file_id)
         if request.unfinished and file.status != "PENDING":
             return file
+        if request.expected_version not in {0, file.version}:
+            raise Stale(f"At version {file.version}.", current_version=file.version)
         file.status = "DELETED"
         del self.contents[file.id]
         return file

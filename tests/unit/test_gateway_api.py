@@ -334,7 +334,7 @@ async def test_an_unknown_address_and_an_unknown_method_are_problems(gateway: Ga
     problem_of(await gateway.http.get("/api/canvases/"), 404)
     answer = await gateway.http.put("/api/canvases")
     problem_of(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_the_trace_of_a_request_goes_on_to_the_module_and_comes_back(gateway: Gateway) -> None:

@@ -43,7 +43,21 @@ async def test_not_for_ever() -> None:
 async def test_with_a_condition_it_is_refused_at_once() -> None:
     method, calls = after(Conflict("quicker"))
     with pytest.raises(Conflict):
-        await change(method, pb.RenameCanvasRequest(expected_version=1), ())
+        await change(method, pb.RenameCanvasRequest(), (), [1])
+    assert len(calls) == 1
+
+
+async def test_of_several_versions_that_are_expected_the_one_that_is_there_is_meant() -> None:
+    method, calls = after(Stale("at version 2", current_version=2))
+    request = pb.RenameCanvasRequest()
+    assert await change(method, request, (), [1, 2, 7]) == "done"
+    assert (len(calls), request.expected_version) == (2, 2)
+
+
+async def test_none_of_those_that_are_expected_is_there() -> None:
+    method, calls = after(Stale("at version 2", current_version=2))
+    with pytest.raises(Stale):
+        await change(method, pb.RenameCanvasRequest(), (), [1, 7])
     assert len(calls) == 1
 
 

@@ -101,7 +101,7 @@ class FilesService(pb_grpc.FilesServicer):
             await hold_organization(connection, shown.file.organization_id)
             # Whoever finishes it ends its upload, too: one of both does.
             if not request.unfinished or await store.end_upload(connection, shown.file.file_id):
-                await end(connection, shown.file.file_id, DeleteFile())
+                await end(connection, shown.file.file_id, DeleteFile(), request.expected_version)
             return _message(await store.show(connection, shown.file.file_id) or shown)
 
         after = await self._requests.once(request, pb.File, delete)

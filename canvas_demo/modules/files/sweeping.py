@@ -66,7 +66,9 @@ class Sweeper:
             await asyncio.sleep(pause)
 
 
-async def end(connection: Connection, file_id: str, command: DeleteFile | ExpireFile) -> None:
+async def end(
+    connection: Connection, file_id: str, command: DeleteFile | ExpireFile, expected_version: int = 0
+) -> None:
     """End a file in the caller's transaction, and its upload; its bytes are to be removed after that.
 
     Where the organisation's keys were destroyed no event can tell of it any more, and only the bytes go.
@@ -78,6 +80,7 @@ async def end(connection: Connection, file_id: str, command: DeleteFile | Expire
     await store.drop_content(connection, file)
     try:
         async with connection.transaction():
-            await execute(connection, FILE, file_id, file.organization_id, command, datetime.now(UTC))
+            now = datetime.now(UTC)
+            await execute(connection, FILE, file_id, file.organization_id, command, now, expected_version)
     except Gone:
         log.info("bytes of a file without keys are removed; its state stays", file_id=file_id)

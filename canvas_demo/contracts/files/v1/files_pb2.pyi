@@ -379,18 +379,22 @@ class DeleteFileRequest(_message.Message):
 
     FILE_ID_FIELD_NUMBER: _builtins.int
     UNFINISHED_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     unfinished: _builtins.bool
     """Only while it is PENDING; one that was UPLOADED meanwhile stays."""
+    expected_version: _builtins.int
+    """The version that the caller saw: FAILED_PRECONDITION when the file has moved on; 0 makes no condition."""
     def __init__(
         self,
         *,
         file_id: _builtins.str = ...,
         unfinished: _builtins.bool = ...,
+        expected_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "unfinished", b"unfinished"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_version", b"expected_version", "file_id", b"file_id", "unfinished", b"unfinished"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
