@@ -35,7 +35,7 @@ ENDED_WITHIN = 2.0
 """Seconds that identity has to answer with the list."""
 SERVICE_LIFETIME = 600
 PROVEN_FOR, PROVEN_LIMIT = 30.0, 1000
-"""Seconds for which a token's signature is not checked again, and how many such tokens are remembered."""
+"""Seconds for which a person's token is not checked again, and how many checked tokens are remembered."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,7 @@ class ServiceCredentials:
         self._module = module
         self._token = ""
         self._renew_at = 0.0
+        self._proven: dict[str, tuple[str, int]] = {}
 
     def token(self) -> str:
         """A credential that holds for some minutes yet."""
@@ -198,11 +199,21 @@ class ServiceCredentials:
 
     def verify(self, token: str) -> str:
         """The module that ``token`` names. Raises `Unauthenticated`."""
+        module, expires_at = self._proven.get(token, ("", 0))
+        if expires_at <= time.time():
+            module, expires_at = self._prove(token)
+            if len(self._proven) >= PROVEN_LIMIT:
+                self._proven.clear()
+            self._proven[token] = (module, expires_at)
+        return module
+
+    def _prove(self, token: str) -> tuple[str, int]:
+        """The module, by the token's signature and claims, and when the token expires, in seconds since 1970."""
         try:
             if jwt.get_unverified_header(token) != {"alg": ALGORITHM, "typ": SERVICE_TOKEN_TYPE}:
                 raise Unauthenticated("Only another module may call this.")
             options: Any = {"require": ["iss", "sub", "aud", "iat", "exp"]}
             claims = jwt.decode(token, self._public, [ALGORITHM], audience=SERVICE_AUDIENCE, options=options)
-            return str(claims["sub"])
+            return str(claims["sub"]), int(claims["exp"])
         except jwt.InvalidTokenError as error:
             raise Unauthenticated("Only another module may call this.") from error

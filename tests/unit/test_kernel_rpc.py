@@ -184,6 +184,17 @@ async def test_what_is_for_modules_is_refused_to_people(world: World) -> None:
             assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
+def test_a_credential_that_was_shown_is_not_checked_again_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials, checks, decode = tokens.ServiceCredentials(Settings(), "files"), [], jwt.decode
+    monkeypatch.setattr(jwt, "decode", lambda *asked, **options: checks.append(asked) or decode(*asked, **options))
+    credential, expires_at = credentials.token(), time.time() + tokens.SERVICE_LIFETIME
+    assert [credentials.verify(credential) for _ in range(3)] == ["files"] * 3
+    assert len(checks) == 1
+    monkeypatch.setattr(time, "time", lambda: expires_at)
+    credentials.verify(credential)
+    assert len(checks) == 2
+
+
 async def test_every_call_has_a_deadline_and_a_nested_one_no_later(world: World) -> None:
     bearer = f"Bearer {token()}"
     assert 0 < (await world.get(authorization=bearer)).version < DEADLINE * 1000 * 1.1  # gRPC rounds up
