@@ -14,7 +14,7 @@ from canvas_demo.gateway.models import Coordinate, Item, item_of
 from canvas_demo.gateway.preconditions import ExpectedVersions, etag
 from canvas_demo.gateway.problems import documented
 from canvas_demo.kernel.errors import Invalid
-from canvas_demo.kernel.values import COORDINATE_LIMIT
+from canvas_demo.kernel.values import COORDINATE_LIMIT, checked_id
 
 router = APIRouter(prefix="/api/canvases/{canvas_id}/items", tags=["items"])
 
@@ -102,7 +102,7 @@ async def place_item(
     request = pb.PlaceItemRequest(canvas_id=canvas_id, **new.model_dump(exclude_unset=True))
     canvas = await change(modules.canvases.PlaceItem, request, caller + key, expected)
     placed = max(canvas.items, key=lambda item: item.layer)
-    response.headers["Location"] = f"/api/canvases/{canvas_id}/items/{placed.id}"
+    response.headers["Location"] = f"/api/canvases/{canvas.id}/items/{placed.id}"
     response.headers["ETag"] = etag(canvas.version)
     return item_of(placed)
 
@@ -127,7 +127,8 @@ async def change_item(
     request = request_type(canvas_id=canvas_id, item_id=item_id, **values)
     canvas = await change(getattr(modules.canvases, method), request, caller, expected)
     response.headers["ETag"] = etag(canvas.version)
-    return item_of(next(item for item in canvas.items if item.id == item_id))
+    changed = checked_id(item_id, "item")
+    return item_of(next(item for item in canvas.items if item.id == changed))
 
 
 def _change_of(values: dict[str, Any]) -> tuple[str, Any]:

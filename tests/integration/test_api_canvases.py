@@ -99,6 +99,26 @@ def test_an_id_that_nothing_has_is_404(person: Person, canvas_id: str) -> None:
     problem_of(person.call("POST", f"/api/canvases/{canvas_id}/files", files={"file": b"x"}), 404)
 
 
+@pytest.mark.parametrize("first", ["%D9%A0", "%0A", "%20", "+", "urn:uuid:0"])
+def test_what_only_reads_like_an_id_is_404_and_nothing_happens(person: Person, first: str) -> None:
+    canvas_id = person.new_canvas()
+    body = {"x": 1, "y": 2, "text": "Water the garden"}
+    problem_of(person.call("POST", f"/api/canvases/{first}{canvas_id[1:]}/items", json=body), 404)
+    assert person.canvas(canvas_id)["version"] == 1
+
+
+def test_ids_may_come_in_capitals(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    path = f"/api/canvases/{canvas_id.upper()}/items"
+    placed = person.call("POST", path, 201, json={"x": 1, "y": 2, "text": "Water the garden"})
+    item_id = placed.json()["id"]
+    assert placed.headers["Location"] == f"/api/canvases/{canvas_id}/items/{item_id}"
+    for change in ({"x": 3, "y": 4}, {"width": 5, "height": 6}, {"layer": 7}, {"text": "Mow the lawn"}):
+        assert person.call("PATCH", f"{path}/{item_id.upper()}", 200, json=change).json()["id"] == item_id
+    person.call("DELETE", f"{path}/{item_id.upper()}", 204)
+    assert person.canvas(canvas_id)["items"] == []
+
+
 def test_what_is_of_another_organisation_is_404(person: Person, stack: Any) -> None:
     canvas_id = person.new_canvas()
     upload = person.upload(canvas_id, b"secret")

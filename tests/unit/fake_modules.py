@@ -144,23 +144,27 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
         return self._change(domain.PlaceItem(*of, request.x, request.y, seen, request.text), request.expected_version)
 
     async def MoveItem(self, request: canvases_pb2.MoveItemRequest, context: Any) -> canvases_pb2.Canvas:
-        move = domain.MoveItem(request.canvas_id, request.item_id, request.x, request.y)
+        move = domain.MoveItem(request.canvas_id, checked_id(request.item_id, "item"), request.x, request.y)
         return self._change(move, request.expected_version)
 
     async def ResizeItem(self, request: canvases_pb2.ResizeItemRequest, context: Any) -> canvases_pb2.Canvas:
-        resize = domain.ResizeItem(request.canvas_id, request.item_id, request.width, request.height)
+        resize = domain.ResizeItem(
+            request.canvas_id, checked_id(request.item_id, "item"), request.width, request.height
+        )
         return self._change(resize, request.expected_version)
 
     async def ReorderItem(self, request: canvases_pb2.ReorderItemRequest, context: Any) -> canvases_pb2.Canvas:
-        reorder = domain.ReorderItem(request.canvas_id, request.item_id, request.layer)
+        reorder = domain.ReorderItem(request.canvas_id, checked_id(request.item_id, "item"), request.layer)
         return self._change(reorder, request.expected_version)
 
     async def EditNote(self, request: canvases_pb2.EditNoteRequest, context: Any) -> canvases_pb2.Canvas:
-        edit = domain.EditNote(request.canvas_id, request.item_id, request.text)
+        edit = domain.EditNote(request.canvas_id, checked_id(request.item_id, "item"), request.text)
         return self._change(edit, request.expected_version)
 
     async def RemoveItem(self, request: canvases_pb2.RemoveItemRequest, context: Any) -> canvases_pb2.Canvas:
-        return self._change(domain.RemoveItem(request.canvas_id, request.item_id), request.expected_version)
+        return self._change(
+            domain.RemoveItem(request.canvas_id, checked_id(request.item_id, "item")), request.expected_version
+        )
 
     def own(self, canvas_id: str) -> tuple[domain.Canvas, int]:
         found = self.canvases.get(checked_id(canvas_id, "canvas"))
@@ -175,7 +179,7 @@ class FakeCanvases(canvases_pb2_grpc.CanvasesServicer):
         if self.conflicts:
             self.conflicts -= 1
             raise Conflict("Somebody else was quicker.", current_version=version + 1)
-        return self._store(command.canvas_id, canvas, version, command)
+        return self._store(canvas.canvas_id, canvas, version, command)
 
     def _store(
         self, canvas_id: str, canvas: domain.Canvas | None, version: int, command: domain.CanvasCommand

@@ -20,16 +20,10 @@ from canvas_demo.modules.canvases import domain
 from canvas_demo.modules.canvases.paging import page_of, token_after
 from canvas_demo.modules.canvases.store import CANVAS, Shown, hold_file, list_canvases, show, show_past
 
-Change = (
-    pb.RenameCanvasRequest
-    | pb.ArchiveCanvasRequest
-    | pb.RestoreCanvasRequest
-    | pb.MoveItemRequest
-    | pb.ResizeItemRequest
-    | pb.ReorderItemRequest
-    | pb.EditNoteRequest
-    | pb.RemoveItemRequest
+ItemChange = (
+    pb.MoveItemRequest | pb.ResizeItemRequest | pb.ReorderItemRequest | pb.EditNoteRequest | pb.RemoveItemRequest
 )
+Change = pb.RenameCanvasRequest | pb.ArchiveCanvasRequest | pb.RestoreCanvasRequest | ItemChange
 
 
 class CanvasesService(pb_grpc.CanvasesServicer):
@@ -85,23 +79,23 @@ class CanvasesService(pb_grpc.CanvasesServicer):
         return await self._requests.once(request, pb.Canvas, place)
 
     async def MoveItem(self, request: pb.MoveItemRequest, context: Any) -> pb.Canvas:
-        move = domain.MoveItem(request.canvas_id, request.item_id, request.x, request.y)
+        move = domain.MoveItem(request.canvas_id, _item_id(request), request.x, request.y)
         return await self._change(request, move)
 
     async def ResizeItem(self, request: pb.ResizeItemRequest, context: Any) -> pb.Canvas:
-        resize = domain.ResizeItem(request.canvas_id, request.item_id, request.width, request.height)
+        resize = domain.ResizeItem(request.canvas_id, _item_id(request), request.width, request.height)
         return await self._change(request, resize)
 
     async def ReorderItem(self, request: pb.ReorderItemRequest, context: Any) -> pb.Canvas:
-        reorder = domain.ReorderItem(request.canvas_id, request.item_id, request.layer)
+        reorder = domain.ReorderItem(request.canvas_id, _item_id(request), request.layer)
         return await self._change(request, reorder)
 
     async def EditNote(self, request: pb.EditNoteRequest, context: Any) -> pb.Canvas:
-        edit = domain.EditNote(request.canvas_id, request.item_id, request.text)
+        edit = domain.EditNote(request.canvas_id, _item_id(request), request.text)
         return await self._change(request, edit)
 
     async def RemoveItem(self, request: pb.RemoveItemRequest, context: Any) -> pb.Canvas:
-        return await self._change(request, domain.RemoveItem(request.canvas_id, request.item_id))
+        return await self._change(request, domain.RemoveItem(request.canvas_id, _item_id(request)))
 
     async def _change(self, request: Change, command: domain.CanvasCommand) -> pb.Canvas:
         return await self._requests.once(
@@ -131,6 +125,10 @@ class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
         async with self._pool.connection() as connection:
             await _read(connection, request.subject.partition("/")[2])
         return subjects_pb2.CheckSubjectResponse()
+
+
+def _item_id(request: ItemChange) -> str:
+    return checked_id(request.item_id, "item")
 
 
 async def _change(connection: Connection, command: domain.CanvasCommand, expected_version: int) -> pb.Canvas:
