@@ -23,6 +23,17 @@ from canvas_demo.kernel.rpc import ask, error_of
 router = APIRouter(prefix="/api/files", tags=["files"])
 
 FileId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
+ETAG = {"ETag": {"description": "The SHA-256 of the content, in hex digits.", "schema": {"type": "string"}}}
+AS_FILE = {
+    "Accept-Ranges": {"description": "`bytes`", "schema": {"type": "string"}},
+    "Content-Disposition": {
+        "description": "An attachment of the file's name (RFC 6266).",
+        "schema": {"type": "string"},
+    },
+}
+CONTENT_RANGE = {
+    "Content-Range": {"description": "Which bytes these are, and of how many.", "schema": {"type": "string"}}
+}
 BINARY = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 Content = UnaryStreamCall[pb.ReadContentRequest, pb.ReadContentResponse]
 
@@ -44,9 +55,13 @@ async def delete_file(caller: Caller, file_id: FileId, expected: ExpectedVersion
     summary="Get a file's content",
     response_class=Response,
     responses={
-        200: {"description": "The whole content", "content": BINARY},
-        206: {"description": "The bytes that `Range` asks for", "content": BINARY},
-        304: {"description": "Not Modified"},
+        200: {"description": "The whole content", "content": BINARY, "headers": {**ETAG, **AS_FILE}},
+        206: {
+            "description": "The bytes that `Range` asks for",
+            "content": BINARY,
+            "headers": {**ETAG, **AS_FILE, **CONTENT_RANGE},
+        },
+        304: {"description": "Not Modified", "headers": ETAG},
         **documented(401, 404, 409, 410, 412, 416),
     },
 )

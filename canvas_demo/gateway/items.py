@@ -96,7 +96,10 @@ async def place_item(
     modules: Modules,
     response: Response,
 ) -> Item:
-    """Before all that lies there already. `If-Match` and `ETag` are the canvas's."""
+    """Before all that lies there already: where it has the highest layer, that begins at layer 0 anew.
+
+    `If-Match` and `ETag` are the canvas's.
+    """
     if len(new.model_fields_set & {"file_id", "text"}) != 1:
         raise Invalid("file_id", "an item has either a file_id or a text")
     request = pb.PlaceItemRequest(canvas_id=canvas_id, **new.model_dump(exclude_unset=True))

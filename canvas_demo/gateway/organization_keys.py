@@ -35,8 +35,9 @@ async def destroy_keys(
 ) -> None:
     """Nobody can read any more what was encrypted under them, and it can't be undone.
 
-    Contents of files answer 410; in place of names, notes and messages stands `destroyed-…`. Nothing
-    can be stored any more, and nobody can sign in; tokens hold until they expire, and are not refreshed.
+    Contents of files answer 410; in place of names, notes and messages stands `destroyed-…`. Nothing that
+    people write or upload can be stored any more, only what is nobody's secret: where an item lies, say.
+    Nobody can sign in; tokens hold until they expire, and are not refreshed.
     """
     await ask(modules.keys.DestroyKey(pb.DestroyKeyRequest(organization_id=confirm), metadata=caller))
 

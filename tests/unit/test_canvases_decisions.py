@@ -26,6 +26,7 @@ from canvas_demo.kernel.errors import AlreadyExists, DomainError, Invalid, NotFo
 from canvas_demo.kernel.events import event_of, payload_of
 from canvas_demo.modules.canvases.domain import (
     ITEMS_LIMIT,
+    LAYER_LIMIT,
     ArchiveCanvas,
     ChangeFile,
     CreateCanvas,
@@ -165,6 +166,21 @@ note = ItemPlaced(canvas_id="c", item_id="n", kind="NOTE", text="Buy seeds\nand 
 
 def test_a_note_is_placed_before_what_lies_there() -> None:
     given(CANVAS, created, placed).when(PlaceItem("c", "n", "", 0, 0, None, "Buy seeds\nand soil")).then(note)
+
+
+def test_what_is_placed_where_no_higher_layer_is_left_has_the_others_make_room_in_their_order() -> None:
+    top = ItemReordered(canvas_id="c", item_id="i", layer=LAYER_LIMIT)
+    asked = given(CANVAS, created, placed, note, top).when(PlaceItem("c", "o", "", 0, 0, None, "Last"))
+    asked.then(
+        ItemReordered(canvas_id="c", item_id="n", layer=0),
+        ItemReordered(canvas_id="c", item_id="i", layer=1),
+        ItemPlaced(canvas_id="c", item_id="o", kind="NOTE", text="Last", layer=2),
+    )
+
+
+def test_an_item_is_either_a_file_or_a_note() -> None:
+    error = given(CANVAS, created).when(PlaceItem("c", "i", "f", 1, 2, PENDING, "Both")).raises(Invalid)
+    assert error.value.metadata == {"field": "text"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 10_001, "a\x00b"])

@@ -44,6 +44,17 @@ async def test_what_is_not_there_is_404_by_head_too_and_head_is_among_what_is_al
     assert (await gateway.call("PUT", "/api/canvases")).headers["Allow"] == "GET, HEAD, POST"
 
 
+async def test_the_api_documents_what_the_answers_with_a_content_carry(gateway: Gateway) -> None:
+    path = f"/api/files/{await gateway.new_file(b'content')}/content"
+    api = (await gateway.http.get("/openapi.json")).json()
+    told = api["paths"]["/api/files/{file_id}/content"]["get"]["responses"]
+    carried = {"ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"}
+    tag = (await gateway.call("GET", path)).headers["ETag"]
+    for asked in ({}, {"Range": "bytes=1-2"}, {"If-None-Match": tag}):
+        answer = await gateway.call("GET", path, headers=asked)
+        assert set(told[str(answer.status_code)]["headers"]) == {name for name in carried if name in answer.headers}
+
+
 @pytest.mark.parametrize("condition", OTHERS)
 async def test_what_is_asked_for_in_another_state_is_412(gateway: Gateway, condition: str) -> None:
     sha256 = hashlib.sha256(b"content").hexdigest()

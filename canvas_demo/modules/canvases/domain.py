@@ -211,7 +211,12 @@ def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
         raise AlreadyExists(f"Item {command.item_id} is on the canvas already.", field="item_id")
     if len(canvas.items) >= ITEMS_LIMIT:
         raise Rejected(f"A canvas may have at most {ITEMS_LIMIT} items; remove some, or place it on another.")
+    if command.file and command.text:
+        raise Invalid("text", "is for notes; this item is a file")
+    lowered = _lowered(canvas)
+    top = len(canvas.items) - 1 if lowered else max((item.layer for item in canvas.items.values()), default=-1)
     return [
+        *lowered,
         ItemPlaced(
             canvas_id=canvas.canvas_id,
             item_id=command.item_id,
@@ -221,8 +226,20 @@ def _place(canvas: Canvas, command: PlaceItem) -> Sequence[CanvasEvent]:
             y=checked_coordinate(command.y, "y"),
             file=message_of(command.file) if command.file else None,
             text="" if command.file else checked_text(command.text, "text", NOTE_LIMIT),
-            layer=max((item.layer for item in canvas.items.values()), default=-1) + 1,
-        )
+            layer=top + 1,
+        ),
+    ]
+
+
+def _lowered(canvas: Canvas) -> Sequence[ItemReordered]:
+    """The items as they lie, from layer 0 on, where none is left before them all; nothing where one is."""
+    lying = sorted(canvas.items.values(), key=lambda item: (item.layer, item.item_id))
+    if not lying or lying[-1].layer < LAYER_LIMIT:
+        return []
+    return [
+        ItemReordered(canvas_id=canvas.canvas_id, item_id=item.item_id, layer=layer)
+        for layer, item in enumerate(lying)
+        if layer != item.layer
     ]
 
 

@@ -354,7 +354,7 @@ class PlaceItemRequest(_message.Message):
     y: _builtins.float
     expected_version: _builtins.int
     text: _builtins.str
-    """What the note says."""
+    """What the note says; a file says nothing."""
     def __init__(
         self,
         *,

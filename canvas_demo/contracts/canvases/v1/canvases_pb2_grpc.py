@@ -139,7 +139,8 @@ class CanvasesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PlaceItem(self, request, context):
-        """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file.
+        """Puts a file, or a note, on a canvas, before all that lies there. INVALID_ARGUMENT when the caller can
+        see no such file, or a file is to say something.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

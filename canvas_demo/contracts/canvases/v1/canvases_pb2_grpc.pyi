@@ -41,7 +41,9 @@ class CanvasesStub:
     """An archived canvas takes no changes."""
     RestoreCanvas: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.RestoreCanvasRequest, _canvases_pb2.Canvas]
     PlaceItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.PlaceItemRequest, _canvases_pb2.Canvas]
-    """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+    """Puts a file, or a note, on a canvas, before all that lies there. INVALID_ARGUMENT when the caller can
+    see no such file, or a file is to say something.
+    """
     MoveItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.MoveItemRequest, _canvases_pb2.Canvas]
     ResizeItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ResizeItemRequest, _canvases_pb2.Canvas]
     ReorderItem: _grpc.UnaryUnaryMultiCallable[_canvases_pb2.ReorderItemRequest, _canvases_pb2.Canvas]
@@ -63,7 +65,9 @@ class CanvasesAsyncStub(CanvasesStub):
     """An archived canvas takes no changes."""
     RestoreCanvas: _aio.UnaryUnaryMultiCallable[_canvases_pb2.RestoreCanvasRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     PlaceItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.PlaceItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
-    """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+    """Puts a file, or a note, on a canvas, before all that lies there. INVALID_ARGUMENT when the caller can
+    see no such file, or a file is to say something.
+    """
     MoveItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.MoveItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     ResizeItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ResizeItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
     ReorderItem: _aio.UnaryUnaryMultiCallable[_canvases_pb2.ReorderItemRequest, _canvases_pb2.Canvas]  # type: ignore[assignment]
@@ -124,7 +128,9 @@ class CanvasesServicer(metaclass=_abc_1.ABCMeta):
         request: _canvases_pb2.PlaceItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_canvases_pb2.Canvas, _abc.Awaitable[_canvases_pb2.Canvas]]:
-        """Puts a file, or a note, on a canvas. INVALID_ARGUMENT when the caller can see no such file."""
+        """Puts a file, or a note, on a canvas, before all that lies there. INVALID_ARGUMENT when the caller can
+        see no such file, or a file is to say something.
+        """
 
     @_abc_1.abstractmethod
     def MoveItem(
