@@ -131,6 +131,20 @@ def test_an_upload_that_is_ended_leaves_the_canvas_and_its_bytes_go(person: Pers
     assert file_statuses(stack.env["DATABASE_URL"], file_of(upload.url)) == ["PENDING", "DELETED"]
 
 
+def test_an_upload_that_is_ended_when_the_keys_are_gone_is_gone_too(person: Person) -> None:
+    """No event can tell of its end: its file stays PENDING, and nothing may take it for complete."""
+    upload = person.call("POST", "/api/uploads", 201, headers=creation(person.new_canvas(), 10)).headers["Location"]
+    confirm = {"confirm": person.user["organization_id"]}
+    person.call("DELETE", "/api/organization/keys", 204, params=confirm)
+    file = f"/api/files/{file_of(upload)}"
+    until(lambda: person.call("GET", file, 200).json()["name"], lambda name: name.startswith("destroyed-"))
+    said = {"Tus-Resumable": "1.0.0"}
+    person.call("DELETE", upload, 204, headers=said)
+    assert person.call("GET", file, 200).json()["status"] == "PENDING"
+    person.call("HEAD", upload, 410, headers=said)
+    problem_of(person.call("PATCH", upload, headers={**said, "Upload-Offset": "0", **BODY}, content=b"content"), 410)
+
+
 def test_an_upload_to_another_organisation_s_canvas_or_of_its_files_is_404(person: Person, stack: Any) -> None:
     stranger, canvas_id = newcomer(stack.env["WEB_URL"]), person.new_canvas()
     for canvas in (canvas_id, str(uuid4())):

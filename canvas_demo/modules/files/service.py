@@ -28,7 +28,7 @@ from canvas_demo.modules.files.keys import ContentKeys
 from canvas_demo.modules.files.storage import FileStorage
 from canvas_demo.modules.files.store import FILE, Shown, Upload
 from canvas_demo.modules.files.sweeping import Sweeper, end
-from canvas_demo.modules.files.uploads import Incoming, Uploads
+from canvas_demo.modules.files.uploads import Incoming, Uploads, ended
 
 log = structlog.get_logger(__name__)
 
@@ -145,9 +145,12 @@ class FilesService(pb_grpc.FilesServicer):
 
     async def _upload(self, file_id: str) -> pb.Upload:
         async with self._pool.connection() as connection:
+            # In this order: what is not waited for, and is PENDING after that, will never come.
+            upload = await store.find_upload(connection, checked_id(file_id, "file"))
             shown = await _read_ended(connection, file_id)
-            upload = await store.find_upload(connection, shown.file.file_id)
-        return _upload_message(shown, upload)
+        if upload is None and shown.file.status == "PENDING":
+            raise ended(file_id)
+        return _upload_message(shown, upload if shown.file.status == "PENDING" else None)
 
 
 class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
@@ -183,7 +186,7 @@ async def _read_ended(connection: Connection, file_id: str) -> Shown:
     if shown is None or shown.file.organization_id != current_caller().organization_id:
         raise NotFound(f"There is no file {file_id}.")
     if shown.file.status == "DELETED":
-        raise Gone(f"File {file_id} was deleted, or given up because its content did not come in time.")
+        raise ended(file_id)
     return shown
 
 
