@@ -228,6 +228,21 @@ async def test_a_content_of_no_said_size_ends_with_the_word_of_its_size(ada: Cli
     assert (await ada.file("GetFile", file_id=file.id)).status == "PENDING"
 
 
+async def test_a_size_is_said_once(ada: Client) -> None:
+    file = await ada.file("CreateFile", name="plan.txt", size=10)
+    with pytest.raises(Invalid) as invalid:
+        await ada.append(files_pb2.Append(file_id=file.id), b"12345", 5)
+    assert invalid.value.metadata["field"] == "size"
+    assert (await ada.file("GetFile", file_id=file.id)).status == "PENDING"
+
+
+@pytest.mark.parametrize("metadata", ["a\0b", "x" * 8193])
+async def test_what_an_uploader_wants_to_read_again_is_a_text(ada: Client, metadata: str) -> None:
+    with pytest.raises(Invalid) as invalid:
+        await ada.file("CreateFile", name="plan.txt", metadata=metadata)
+    assert invalid.value.metadata["field"] == "metadata"
+
+
 async def test_more_than_was_said_is_too_large(ada: Client) -> None:
     file = await ada.file("CreateFile", name="plan.txt", size=10)
     with pytest.raises(TooLarge):

@@ -231,6 +231,7 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def CreateFile(self, request: files_pb2.CreateFileRequest, context: Any) -> files_pb2.File:
         caller = current_caller()
         self._check_size(request.size)
+        files_domain.checked_metadata(request.metadata)
         said = (request.name, request.media_type, dict(request.attributes))
         command = files_domain.CreateFile(new_id(), caller.organization_id, *said, caller.user_id)
         (created,) = files_domain.decide(None, command)
@@ -277,6 +278,8 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
         self.contents[file.id] += came
         if size not in {None, total := len(self.contents[file.id])}:
             raise Invalid("size", "is another")
+        if size is not None and announced.HasField("size") and announced.size != size:
+            raise Invalid("size", "was said to be another")
         if total == (size if size is not None else announced.size if announced.HasField("size") else None):
             self._finish(file)
         return self._upload(file)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from canvas_demo.contracts.files.v1.events_pb2 import FileDescriptorChanged
 from canvas_demo.kernel.errors import AlreadyExists, Invalid, NotFound, Rejected
-from canvas_demo.kernel.values import checked_name
+from canvas_demo.kernel.values import checked_name, checked_text
 
 NAME_LIMIT = 255
 TYPE_LIMIT = 127
@@ -15,6 +15,8 @@ MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(; charset=[\w.:+-]+)?", re
 """Without parameters that say what people write, such as a name: it is not sealed."""
 ATTRIBUTE = re.compile(r"[a-z0-9._-]+")
 """The name of an attribute: likewise, its value is what is sealed."""
+METADATA_LIMIT = 8192
+"""Characters of what an uploader wants to read again."""
 DEFAULT_TYPE = "application/octet-stream"
 
 
@@ -92,6 +94,11 @@ def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorCh
         media_type=command.media_type or file.media_type,
     )
     return [_changed(done)]
+
+
+def checked_metadata(text: str) -> str:
+    """What an uploader wants to read again, if anything. Raises `Invalid`."""
+    return checked_text(text, "metadata", METADATA_LIMIT) if text else text
 
 
 def _created(command: CreateFile) -> File:

@@ -23,7 +23,7 @@ from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
 from canvas_demo.modules.files import store
 from canvas_demo.modules.files.contents import read
-from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File
+from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File, checked_metadata
 from canvas_demo.modules.files.keys import ContentKeys
 from canvas_demo.modules.files.storage import FileStorage
 from canvas_demo.modules.files.store import FILE, Shown, Upload
@@ -31,9 +31,6 @@ from canvas_demo.modules.files.sweeping import Sweeper, end
 from canvas_demo.modules.files.uploads import Incoming, Uploads, ended
 
 log = structlog.get_logger(__name__)
-
-METADATA_LIMIT = 8192
-"""Bytes of what an uploader wants to read again."""
 
 
 class FilesService(pb_grpc.FilesServicer):
@@ -48,9 +45,6 @@ class FilesService(pb_grpc.FilesServicer):
         self._uploads = Uploads(runtime, storage, self._keys)
 
     async def CreateFile(self, request: pb.CreateFileRequest, context: Any) -> pb.File:
-        if len(request.metadata) > METADATA_LIMIT:
-            raise Invalid("metadata", f"must have at most {METADATA_LIMIT} characters")
-
         async def create(connection: Connection) -> pb.File:
             return await self._create(connection, request)
 
@@ -123,7 +117,7 @@ class FilesService(pb_grpc.FilesServicer):
         )
         done = await execute(connection, FILE, file_id, caller.organization_id, create, datetime.now(UTC))
         size = request.size if request.HasField("size") else None
-        await self._uploads.create(connection, done.state, size, request.metadata)
+        await self._uploads.create(connection, done.state, size, checked_metadata(request.metadata))
         return _message(await _read(connection, file_id))
 
     async def _append(self, append: pb.Append, incoming: Incoming) -> None:

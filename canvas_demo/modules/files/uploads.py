@@ -114,6 +114,8 @@ class Uploads:
             raise
         if incoming.size not in {None, writer.size}:
             raise Invalid("size", f"must come last, and be {writer.size}, the number of bytes before it")
+        if incoming.size is not None and call.upload.size not in {None, incoming.size}:
+            raise Invalid("size", f"is {call.upload.size}, as was said when the file was created")
         if writer.size == (call.upload.size if incoming.size is None else incoming.size):
             await self._finish(call, writer.size, whole, head if call.upload.offset == 0 else None)
         elif whole and kept.last_object:
