@@ -16,7 +16,7 @@ from canvas_demo.gateway.edge import ANSWER_HEADERS, BODY_LIMIT
 from canvas_demo.gateway.placing import is_final, place_item, withdraw
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.sending import Sending
-from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, NotFound, Rejected
+from canvas_demo.kernel.errors import Conflict, DomainError, Gone, Invalid, NotFound, Rejected
 from canvas_demo.kernel.rpc import ask
 
 
@@ -100,7 +100,7 @@ async def begin_upload(
     """Makes a PENDING file and places its item; the beginning of the content may come with it.
 
     The second time, with the same `Idempotency-Key`, it is not stored again: `Upload-Offset` says from
-    where to go on.
+    where to go on. Of an upload that was deleted since it says what the file had, or 0, and nothing goes on.
     """
     size = tus.size_of("Upload-Length", length)
     wanted = tus.wanted_of(tus.metadata_of(metadata))
@@ -111,7 +111,7 @@ async def begin_upload(
     append.file_id = file.id
     try:
         await place_item(modules, caller, wanted.canvas_id, file.id, wanted.x, wanted.y)
-        upload = await _upload(modules, caller, file.id)
+        upload = await _begun(modules, caller, key, file.id)
         if with_upload and upload.file.status == "PENDING" and upload.offset == 0:
             upload = await _received(modules, caller, append, request)
     except BaseException as error:
@@ -162,7 +162,8 @@ async def append_to_upload(
 ) -> Response:
     """Stores what comes, and what came of a body that breaks off; of one with a checksum all or nothing.
 
-    With the last byte the file is UPLOADED.
+    With the last byte the file is UPLOADED. `POST` with `X-HTTP-Method-Override: PATCH` (or `HEAD`, or `DELETE`)
+    does the same; it knows no `Idempotency-Key`, since `Upload-Offset` keeps a second one from having an effect.
     """
     if not _has_body(request, required=True):
         raise HTTPException(415, f"Send the content as {tus.BODY_TYPE}.")
@@ -194,7 +195,7 @@ async def overridden(
     offset: Offset = None,
     checksum: ChecksumHeader = None,
 ) -> Response:
-    """For clients that can send neither PATCH nor DELETE."""
+    """For clients that can send neither PATCH nor DELETE. It is that method, and so knows no `Idempotency-Key`."""
     match (method or "").upper():
         case "PATCH":
             return await append_to_upload(caller, upload_id, modules, request, offset, checksum)
@@ -214,6 +215,17 @@ async def _created(modules: Clients, metadata: Metadata, wanted: tus.Wanted, siz
         if error.metadata["field"] != "name":
             raise
         raise Invalid("filename", error.detail) from error
+
+
+async def _begun(modules: Clients, caller: Metadata, key: Metadata, file_id: str) -> pb.Upload:
+    """The upload that a creation has made. One with a key may come again when it has ended, and is answered, too."""
+    try:
+        return await _upload(modules, caller, file_id)
+    except Gone:
+        if not key:
+            raise
+        ended = pb.GetUploadRequest(file_id=file_id, though_ended=True)
+        return await ask(modules.files.GetUpload(ended, metadata=caller))
 
 
 async def _received(modules: Clients, metadata: Metadata, append: pb.Append, request: Request) -> pb.Upload:

@@ -206,6 +206,20 @@ def test_a_key_stands_for_one_place(person: Person) -> None:
     assert [(item["x"], item["y"]) for item in person.canvas(canvas_id)["items"]] == [(0, 0)]
 
 
+def test_an_upload_that_comes_again_after_its_file_was_deleted_gets_its_first_answer(
+    person: Person, stack: Any
+) -> None:
+    canvas_id, headers = person.new_canvas(), {"Idempotency-Key": str(uuid4())}
+    path = f"/api/canvases/{canvas_id}/files"
+    first = person.call("POST", path, 201, files=[PLAN], headers=headers)
+    file_id = first.json()["file"]["id"]
+    person.call("DELETE", f"/api/files/{file_id}", 204)
+    again = person.call("POST", path, 201, files=[PLAN], headers=headers)
+    assert (again.json(), again.headers["Location"]) == (first.json(), first.headers["Location"])
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
+    assert file_statuses(stack.env["DATABASE_URL"], file_id) == ["PENDING", "UPLOADED", "DELETED"]
+
+
 @pytest.mark.parametrize(("more", "field"), [(("x", (None, "abc")), "x"), (PLAN, "file")])
 def test_a_repetition_that_is_refused_takes_nothing_of_what_is_stored(person: Person, more: Any, field: str) -> None:
     canvas_id, headers = person.new_canvas(), {"Idempotency-Key": str(uuid4())}

@@ -173,6 +173,32 @@ def test_a_creation_that_comes_twice_makes_one_file_and_one_item(person: Person,
     assert len(person.canvas(canvas_id)["items"]) == 1
 
 
+@pytest.mark.parametrize("content", [b"content", b"", None])
+def test_a_creation_that_comes_again_after_its_upload_was_deleted_begins_no_other(
+    person: Person, content: bytes | None
+) -> None:
+    canvas_id = person.new_canvas()
+    headers = {**creation(canvas_id, len(content or b"")), "Idempotency-Key": str(uuid4())}
+    if content is None:
+        headers["Upload-Length"] = "7"
+    elif content:
+        headers |= BODY
+    first = person.call("POST", "/api/uploads", 201, headers=headers, content=content)
+    person.call("DELETE", first.headers["Location"], 204, headers={"Tus-Resumable": "1.0.0"})
+    again = person.call("POST", "/api/uploads", 201, headers=headers, content=content)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["Upload-Offset"] == first.headers["Upload-Offset"] == str(len(content or b""))
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
+
+
+def test_a_creation_whose_attempt_was_withdrawn_may_come_again(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    headers = {**creation(canvas_id, 7), **BODY, "Idempotency-Key": str(uuid4())}
+    problem_of(person.call("POST", "/api/uploads", headers={**headers, **ANOTHER}, content=b"content"), 460)
+    upload = person.call("POST", "/api/uploads", 201, headers=headers, content=b"content").headers["Location"]
+    assert person.call("GET", f"/api/files/{file_of(upload)}", 200).json()["status"] == "UPLOADED"
+
+
 @pytest.mark.parametrize("more", [b"te", b"tent"])
 def test_a_creation_that_comes_again_late_takes_nothing_back(person: Person, stack: Any, more: bytes) -> None:
     begun = begun_twice(person, person.new_canvas(), 7, b"con")

@@ -53,6 +53,21 @@ DELETE FROM upload
 WHERE file_id = %(file_id)s AND (%(attempt)s::uuid IS NULL OR attempt = %(attempt)s)
 RETURNING file_id
 
+-- name: give_up
+WITH ended AS (
+    DELETE FROM upload
+    WHERE file_id = %(file_id)s AND (%(due)s::timestamptz IS NULL OR expires_at <= %(due)s)
+    RETURNING file_id
+)
+INSERT INTO given_up (file_id, at) SELECT file_id, now() FROM ended
+RETURNING file_id
+
+-- name: was_given_up
+SELECT FROM given_up WHERE file_id = %s
+
+-- name: forget_given_up
+DELETE FROM given_up WHERE at < %s
+
 -- name: drop_parts
 DELETE FROM part WHERE file_id = %s RETURNING size, object
 
@@ -70,7 +85,8 @@ RETURNING bytes
 SELECT bytes FROM usage WHERE organization_id = %s
 
 -- name: expired_uploads
-SELECT file_id FROM upload WHERE expires_at <= %s ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+SELECT file_id, organization_id FROM upload JOIN file USING (file_id)
+WHERE expires_at <= %s ORDER BY expires_at LIMIT 100
 
 -- name: next_expiry
 SELECT min(expires_at) AS expires_at FROM upload

@@ -112,6 +112,25 @@ async def end_upload(connection: Connection, file_id: str, attempt: str | None =
     return await (await connection.execute(QUERIES["end_upload"], row)).fetchone() is not None
 
 
+async def give_up(connection: Connection, file_id: str, due: datetime | None = None) -> bool:
+    """End an upload that nobody finishes; whoever began it may begin another.
+
+    False where nothing is waited for, or, with ``due``, it may wait for longer than until then.
+    """
+    values = {"file_id": file_id, "due": due}
+    return await (await connection.execute(QUERIES["give_up"], values)).fetchone() is not None
+
+
+async def was_given_up(connection: Connection, file_id: str) -> bool:
+    """Whether the file's upload was given up, within the time for which that is remembered."""
+    return await (await connection.execute(QUERIES["was_given_up"], [file_id])).fetchone() is not None
+
+
+async def forget_given_up(connection: Connection, before: datetime) -> None:
+    """Remember no longer what was given up before that time."""
+    await connection.execute(QUERIES["forget_given_up"], [before])
+
+
 async def drop_parts(connection: Connection, file: File) -> list[str]:
     """Keep no part of the content; the objects that held them."""
     rows = await (await connection.execute(QUERIES["drop_parts"], [file.file_id])).fetchall()
@@ -132,10 +151,10 @@ async def usage_of(connection: Connection, organization_id: str) -> int:
     return row["bytes"] if row else 0
 
 
-async def expired_uploads(connection: Connection, now: datetime) -> list[str]:
-    """Files whose content has not come in time; others that look at the same time see others."""
-    cursor = await connection.execute(QUERIES["expired_uploads"], [now])
-    return [row["file_id"] for row in await cursor.fetchall()]
+async def expired_uploads(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    """Files whose content has not come in time, and their organisations."""
+    rows = await (await connection.execute(QUERIES["expired_uploads"], [now])).fetchall()
+    return [(row["file_id"], row["organization_id"]) for row in rows]
 
 
 async def next_expiry(connection: Connection) -> datetime | None:
