@@ -155,12 +155,50 @@ async def test_new_files_take_the_newest_key_and_old_ones_still_open(files: File
 
 async def test_contents_of_destroyed_keys_are_gone_and_that_is_said(files: Files) -> None:
     file = await files.upload(b"content")
-    destroy = keys_pb2.DestroyKeyRequest(organization_id=files.person.organization_id)
-    await ask(files.keys.DestroyKey(destroy, metadata=files.person.metadata))
+    await destroy_keys(files)
     with pytest.raises(Gone, match="destroyed"):
         await files.read(file.id)
     with pytest.raises(Gone, match="destroyed"):
         await until_refused(files)
+
+
+async def destroy_keys(files: Files) -> None:
+    destroy = keys_pb2.DestroyKeyRequest(organization_id=files.person.organization_id)
+    await ask(files.keys.DestroyKey(destroy, metadata=files.person.metadata))
+
+
+async def test_a_content_that_is_being_read_when_the_keys_are_destroyed_ends(files: Files) -> None:
+    """However slowly it is read."""
+    file = await files.upload(random.randbytes(12 * PART))
+    chunks = aiter(files.stub.ReadContent(pb.ReadContentRequest(file_id=file.id), metadata=files.person.metadata))
+    read = len((await anext(chunks)).chunk)
+    await destroy_keys(files)
+
+    async def read_on() -> None:
+        left = file.size - read
+        while left:
+            await asyncio.sleep(REMEMBERED / 20)
+            left -= len((await anext(chunks)).chunk)
+
+    with pytest.raises(AioRpcError) as ended:
+        await read_on()
+    assert isinstance(error_of(ended.value), Gone)
+
+
+async def test_a_content_that_is_coming_when_the_keys_are_destroyed_is_not_kept_any_more(files: Files) -> None:
+    file = await files.begin(12 * PART)
+
+    async def parts() -> AsyncIterator[pb.AppendContentRequest]:
+        yield pb.AppendContentRequest(append=pb.Append(file_id=file.id))
+        for number in range(4 * 12):
+            yield pb.AppendContentRequest(chunk=bytes(PART // 4))
+            await asyncio.sleep(REMEMBERED / 20)
+            if number == 0:
+                await destroy_keys(files)
+
+    with pytest.raises(Gone, match="destroyed"):
+        await ask(files.stub.AppendContent(parts(), metadata=files.person.metadata))
+    assert len(files.objects(file.id)) < 12
 
 
 async def until_refused(files: Files) -> None:

@@ -103,9 +103,11 @@ class FilesService(pb_grpc.FilesServicer):
 
     async def _content(self, file: File, offset: int, length: int) -> AsyncIterator[bytes]:
         _, key = await self._keys.of(file, file.key_version)
+        held = self._keys.held(file, file.key_version)
         async with self._pool.connection() as connection:
             parts = await store.load_parts(connection, file.file_id, offset, offset + length)
         async for chunk in read(self._storage, key, parts, offset, length):
+            await held.check()
             yield chunk
 
     async def _create(self, connection: Connection, request: pb.CreateFileRequest) -> pb.File:

@@ -99,9 +99,11 @@ class Uploads:
         writer = ContentWriter(
             self._storage, call.key, folder_of(file), kept.add, hashes, call.upload.parts, call.upload.offset
         )
+        held = self._keys.held(file, call.key_version)
         head = b""
         try:
             async for chunk in incoming.chunks():
+                await held.check()
                 head += chunk[: HEAD - len(head)]
                 self._check_size(writer.size + len(chunk), call.upload.size)
                 await writer.write(chunk)
