@@ -111,16 +111,22 @@ def _created(command: CreateFile) -> File:
         if len(key) > KEY_LIMIT or not ATTRIBUTE.fullmatch(key):
             raise Invalid("attributes", f"must have names of 1 to {KEY_LIMIT} letters a to z, digits, and any of . _ -")
         checked_name(value, "attributes", VALUE_LIMIT)
-    name = checked_name(command.name, limit=NAME_LIMIT)
     return File(
         command.file_id,
         command.organization_id,
         "PENDING",
-        name,
+        _checked_file_name(command.name),
         media_type,
         command.created_by,
         dict(command.attributes),
     )
+
+
+def _checked_file_name(name: str) -> str:
+    """``name`` as it is, white space around it among it, but of one line. Raises `Invalid`."""
+    if any(character in "\n\r\t" for character in name):
+        raise Invalid("name", "must not hold control characters")
+    return checked_text(name, "name", NAME_LIMIT)
 
 
 def _changed(file: File) -> FileDescriptorChanged:
