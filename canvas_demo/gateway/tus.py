@@ -1,5 +1,6 @@
 """Resumable uploads: tus 1.0.0, each upload being a PENDING file that lies on its canvas already."""
 
+import hashlib
 import math
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from canvas_demo.gateway.edge import ANSWER_HEADERS, BODY_LIMIT
 from canvas_demo.gateway.placing import is_final, place_item, withdraw
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.sending import Sending
-from canvas_demo.kernel.errors import Conflict, DomainError, Gone, Invalid, NotFound, Rejected
+from canvas_demo.kernel.errors import Conflict, DomainError, Gone, Invalid, NotFound, Rejected, TooLarge
 from canvas_demo.kernel.rpc import ask
 
 
@@ -55,6 +56,10 @@ def _header(description: str) -> dict[str, Any]:
 
 
 OFFSET = {"Upload-Offset": _header("Bytes that are stored.")}
+SAID = {
+    "Upload-Length": _header("Bytes that the content will have."),
+    "Upload-Metadata": _header("As it was said when the upload began, as long as that can be read."),
+}
 EXPIRES = {"Upload-Expires": _header("When an upload that nobody goes on with is given up.")}
 LOCATION = {"Location": _header("The upload; its last part is the id of the file.")}
 BODY: dict[str, Any] = {"requestBody": {"content": {tus.BODY_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
@@ -127,7 +132,7 @@ async def begin_upload(
     "/{upload_id}",
     summary="Ask how far an upload has come",
     response_class=Response,
-    responses={200: {"headers": {**OFFSET, **EXPIRES}}, **documented(401, 404, 410, 412)},
+    responses={200: {"headers": {**OFFSET, **SAID, **EXPIRES}}, **documented(401, 404, 410, 412)},
 )
 async def get_upload(caller: Caller, upload_id: UploadId, modules: Modules) -> Response:
     """How many bytes are stored; 410 when the upload was ended or given up."""
@@ -174,6 +179,8 @@ async def append_to_upload(
         upload = await _received(modules, caller, append, request)
     elif start != upload.offset:
         raise Rejected(f"All {upload.offset} bytes are stored.", current_offset=upload.offset)
+    else:
+        await _check_nothing(append.checksum, start, request)
     return Response(status_code=204, headers=_progress(upload))
 
 
@@ -240,8 +247,17 @@ async def _received(modules: Clients, metadata: Metadata, append: pb.Append, req
         raise ChecksumMismatch(error.detail) from error
 
 
+async def _check_nothing(checksum: pb.Checksum, size: int, request: Request) -> None:
+    """Whether the body is empty, as behind the end of an upload it has to be. Raises `TooLarge` and the like."""
+    async for piece in request.stream():
+        if piece:
+            raise TooLarge(f"All {size} bytes are stored; more came.", limit=size)
+    if checksum.algorithm and hashlib.new(checksum.algorithm, usedforsecurity=False).digest() != checksum.digest:
+        raise ChecksumMismatch("Nothing came, and the checksum is of something else.")
+
+
 async def _found(modules: Clients, caller: Metadata, upload_id: str) -> pb.Upload:
-    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`."""
+    """The upload. Raises `NotFound` for a file whose size was not said when it began (one-shot), and `Gone`."""
     upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=upload_id), metadata=caller))
     if not upload.HasField("size"):
         raise NotFound(f"There is no upload {upload_id}.")

@@ -315,13 +315,12 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
 
     def _upload(self, file: files_pb2.File) -> files_pb2.Upload:
         announced, pending = self.announced[file.id], file.status == "PENDING"
-        size = (announced.size if announced.HasField("size") else None) if pending else file.size
         return files_pb2.Upload(
             file=file,
             offset=len(self.contents[file.id]),
-            size=size,
+            size=announced.size if announced.HasField("size") else None,
             expires_at=EXPIRY if pending else "",
-            metadata=announced.metadata if pending else "",
+            metadata=announced.metadata,
         )
 
     def _check_size(self, size: int, limit: int | None = None) -> None:

@@ -154,7 +154,7 @@ class FilesService(pb_grpc.FilesServicer):
             shown = await (_own if though_ended else _read_ended)(connection, file_id)
         if upload is None and shown.file.status == "PENDING" and not though_ended:
             raise ended(file_id)
-        return _upload_message(shown, upload if shown.file.status == "PENDING" else None)
+        return _upload_message(shown, upload)
 
 
 class SubjectsService(subjects_pb2_grpc.SubjectsServicer):
@@ -209,15 +209,14 @@ def _message(shown: Shown) -> pb.File:
 
 
 def _upload_message(shown: Shown, upload: Upload | None) -> pb.Upload:
-    if upload is None:
-        return pb.Upload(file=_message(shown), offset=shown.file.size, size=shown.file.size)
-    return pb.Upload(
-        file=_message(shown),
-        offset=upload.offset,
-        size=upload.size,
-        expires_at=rfc3339(upload.expires_at),
-        metadata=upload.metadata,
-    )
+    message = pb.Upload(file=_message(shown), offset=shown.file.size)
+    if upload:
+        message.metadata = upload.metadata
+        if upload.size is not None:
+            message.size = upload.size
+        if upload.expires_at and shown.file.status == "PENDING":
+            message.offset, message.expires_at = upload.offset, rfc3339(upload.expires_at)
+    return message
 
 
 def services(runtime: Runtime, storage: FileStorage, sweeper: Sweeper) -> list[Service]:

@@ -39,16 +39,17 @@ async def show(connection: Connection, file_id: str) -> Shown | None:
 
 @dataclass(frozen=True)
 class Upload:
-    """How far the content of a PENDING file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
+    """How far the content of a file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
 
-    ``attempt`` writes, and ``last_object`` is the one with the last of its bytes.
+    ``attempt`` writes, and ``last_object`` is the one with the last of its bytes. It is waited for until
+    ``expires_at``; None once all of it is there.
     """
 
     file_id: str
     size: int | None
     key_version: int | None
     metadata: str
-    expires_at: datetime
+    expires_at: datetime | None
     attempt: str | None
     offset: int
     parts: int
@@ -64,7 +65,7 @@ async def create_upload(
 
 
 async def find_upload(connection: Connection, file_id: str) -> Upload | None:
-    """How far the file's content has come; None where nothing is waited for."""
+    """How far the file's content has come; None where its upload was ended."""
     row = await (await connection.execute(QUERIES["find_upload"], [file_id])).fetchone()
     return Upload(**row) if row else None
 
@@ -78,7 +79,8 @@ async def take_over(
     """
     values = {"file_id": file_id, "attempt": attempt, "finishing_at": finishing_at}
     await connection.execute(QUERIES["take_over"], values)
-    return await find_upload(connection, file_id)
+    upload = await find_upload(connection, file_id)
+    return upload if upload and upload.expires_at else None
 
 
 async def add_parts(
@@ -106,10 +108,15 @@ async def add_parts(
     return int(row["bytes"])
 
 
-async def end_upload(connection: Connection, file_id: str, attempt: str | None = None) -> bool:
-    """Wait no longer, if ``attempt`` is the one that writes; without it, whoever does. False where another does."""
+async def complete_upload(connection: Connection, file_id: str, attempt: str) -> bool:
+    """Wait no longer: all has come. False where ``attempt`` is not the one that writes."""
     row = {"file_id": file_id, "attempt": attempt}
-    return await (await connection.execute(QUERIES["end_upload"], row)).fetchone() is not None
+    return await (await connection.execute(QUERIES["complete_upload"], row)).fetchone() is not None
+
+
+async def end_upload(connection: Connection, file_id: str) -> None:
+    """Wait no longer, and tell no more what was said of the content."""
+    await connection.execute(QUERIES["end_upload"], [file_id])
 
 
 async def give_up(connection: Connection, file_id: str, due: datetime | None = None) -> bool:

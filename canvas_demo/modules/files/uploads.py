@@ -176,7 +176,7 @@ class Uploads:
         finish = FinishUpload(size, whole.hexdigest(), call.key_version, media_type_of(head, file.media_type))
         async with self._pool.connection() as connection:
             await hold_organization(connection, file.organization_id)
-            if not await store.end_upload(connection, file.file_id, call.attempt):
+            if not await store.complete_upload(connection, file.file_id, call.attempt):
                 now = (await FILE.load(connection, file.file_id)).state
                 if now and now.sha256 == finish.sha256:
                     return  # somebody who had only to finish it was quicker

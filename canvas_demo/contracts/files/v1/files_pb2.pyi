@@ -112,11 +112,11 @@ class Upload(_message.Message):
     offset: _builtins.int
     """Bytes that are stored."""
     size: _builtins.int
-    """Bytes that the content will have, where that was said."""
+    """Bytes that the content has in the end, where CreateFile said it."""
     expires_at: _builtins.str
     """RFC 3339; when it is given up, unless more comes. Empty when there is nothing to wait for."""
     metadata: _builtins.str
-    """As CreateFileRequest said it."""
+    """As CreateFileRequest said it, as long as there is the file and the organisation's keys."""
     @_builtins.property
     def file(self) -> Global___File: ...
     def __init__(
