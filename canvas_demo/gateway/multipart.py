@@ -1,5 +1,6 @@
 """A `multipart/form-data` body (RFC 7578) piece by piece, as it arrives."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +15,14 @@ from canvas_demo.kernel.errors import Invalid
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-ESCAPES = {"%00": "\0", "%0A": "\n", "%0D": "\r", "%22": '"'}
-"""What browsers and HTTP clients write for characters that can't stand in a quoted name."""
+ESCAPES = {"%22": '"', '\\"': '"', "\\\\": "\\"}
+"""What stands for characters of a quoted name: what browsers write, and what programs write that quote as mail does.
+
+Browsers write `%0A` and `%0D`, too (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html,
+"multipart/form-data encoding algorithm"); these stay as they are, since no name has a line break. What a browser
+writes does not say whether a `%22` was a quote; it is read as one.
+"""
+_ESCAPE = re.compile("|".join(map(re.escape, ESCAPES)))
 
 
 @dataclass(frozen=True)
@@ -96,22 +103,22 @@ class _Pieces:
         self._name = self._value = b""
 
     def _begin_part(self) -> None:
-        disposition = self._headers.get("content-disposition", b"").decode("latin-1")
-        _, options = parse_options_header(disposition)
-        filename = options.get(b"filename")
+        disposition = self._headers.get("content-disposition", b"")
+        filename, name = _parameter(disposition, b"filename"), _parameter(disposition, b"name")
         media_type = self._headers.get("content-type", b"").decode("latin-1")
-        name = _text(options.get(b"name", b""))
-        self._pieces.append(PartBegins(name, None if filename is None else _text(filename), media_type))
+        self._pieces.append(PartBegins(name or "", filename, media_type))
 
     def _end(self) -> None:
         self.complete = True
 
 
-def _text(raw: bytes) -> str:
+def _parameter(disposition: bytes, name: bytes) -> str | None:
+    """What Content-Disposition says of ``name``; a quote that closes it has a semicolon or nothing behind it."""
+    found = re.search(rb";\s*" + name + rb'=(?:"(.*?)"|([^\s";]+))\s*(?:;|$)', disposition, re.IGNORECASE)
+    if found is None:
+        return None
+    quoted, token = found.groups()
     try:
-        text = raw.decode()
+        return token.decode() if quoted is None else _ESCAPE.sub(lambda escape: ESCAPES[escape[0]], quoted.decode())
     except UnicodeDecodeError as error:
         raise Invalid("file", "has a name that is not UTF-8") from error
-    for escape, character in ESCAPES.items():
-        text = text.replace(escape, character)
-    return text

@@ -1,5 +1,6 @@
 """Resumable uploads: tus 1.0.0, each upload being a PENDING file that lies on its canvas already."""
 
+import hashlib
 import math
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from canvas_demo.gateway.edge import ANSWER_HEADERS, BODY_LIMIT
 from canvas_demo.gateway.placing import is_final, place_item, withdraw
 from canvas_demo.gateway.problems import documented
 from canvas_demo.gateway.sending import Sending
-from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, NotFound, Rejected
+from canvas_demo.kernel.errors import Conflict, DomainError, Gone, Invalid, NotFound, Rejected, TooLarge
 from canvas_demo.kernel.rpc import ask
 
 
@@ -55,6 +56,10 @@ def _header(description: str) -> dict[str, Any]:
 
 
 OFFSET = {"Upload-Offset": _header("Bytes that are stored.")}
+SAID = {
+    "Upload-Length": _header("Bytes that the content will have."),
+    "Upload-Metadata": _header("As it was said when the upload began, as long as that can be read."),
+}
 EXPIRES = {"Upload-Expires": _header("When an upload that nobody goes on with is given up.")}
 LOCATION = {"Location": _header("The upload; its last part is the id of the file.")}
 BODY: dict[str, Any] = {"requestBody": {"content": {tus.BODY_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
@@ -100,7 +105,7 @@ async def begin_upload(
     """Makes a PENDING file and places its item; the beginning of the content may come with it.
 
     The second time, with the same `Idempotency-Key`, it is not stored again: `Upload-Offset` says from
-    where to go on.
+    where to go on. Of an upload that was deleted since it says what the file had, or 0, and nothing goes on.
     """
     size = tus.size_of("Upload-Length", length)
     wanted = tus.wanted_of(tus.metadata_of(metadata))
@@ -111,7 +116,7 @@ async def begin_upload(
     append.file_id = file.id
     try:
         await place_item(modules, caller, wanted.canvas_id, file.id, wanted.x, wanted.y)
-        upload = await _upload(modules, caller, file.id)
+        upload = await _begun(modules, caller, key, file.id)
         if with_upload and upload.file.status == "PENDING" and upload.offset == 0:
             upload = await _received(modules, caller, append, request)
     except BaseException as error:
@@ -127,7 +132,7 @@ async def begin_upload(
     "/{upload_id}",
     summary="Ask how far an upload has come",
     response_class=Response,
-    responses={200: {"headers": {**OFFSET, **EXPIRES}}, **documented(401, 404, 410, 412)},
+    responses={200: {"headers": {**OFFSET, **SAID, **EXPIRES}}, **documented(401, 404, 410, 412)},
 )
 async def get_upload(caller: Caller, upload_id: UploadId, modules: Modules) -> Response:
     """How many bytes are stored; 410 when the upload was ended or given up."""
@@ -162,7 +167,8 @@ async def append_to_upload(
 ) -> Response:
     """Stores what comes, and what came of a body that breaks off; of one with a checksum all or nothing.
 
-    With the last byte the file is UPLOADED.
+    With the last byte the file is UPLOADED. `POST` with `X-HTTP-Method-Override: PATCH` (or `HEAD`, or `DELETE`)
+    does the same; it knows no `Idempotency-Key`, since `Upload-Offset` keeps a second one from having an effect.
     """
     if not _has_body(request, required=True):
         raise HTTPException(415, f"Send the content as {tus.BODY_TYPE}.")
@@ -173,6 +179,8 @@ async def append_to_upload(
         upload = await _received(modules, caller, append, request)
     elif start != upload.offset:
         raise Rejected(f"All {upload.offset} bytes are stored.", current_offset=upload.offset)
+    else:
+        await _check_nothing(append.checksum, start, request)
     return Response(status_code=204, headers=_progress(upload))
 
 
@@ -194,7 +202,7 @@ async def overridden(
     offset: Offset = None,
     checksum: ChecksumHeader = None,
 ) -> Response:
-    """For clients that can send neither PATCH nor DELETE."""
+    """For clients that can send neither PATCH nor DELETE. It is that method, and so knows no `Idempotency-Key`."""
     match (method or "").upper():
         case "PATCH":
             return await append_to_upload(caller, upload_id, modules, request, offset, checksum)
@@ -216,6 +224,17 @@ async def _created(modules: Clients, metadata: Metadata, wanted: tus.Wanted, siz
         raise Invalid("filename", error.detail) from error
 
 
+async def _begun(modules: Clients, caller: Metadata, key: Metadata, file_id: str) -> pb.Upload:
+    """The upload that a creation has made. One with a key may come again when it has ended, and is answered, too."""
+    try:
+        return await _upload(modules, caller, file_id)
+    except Gone:
+        if not key:
+            raise
+        ended = pb.GetUploadRequest(file_id=file_id, though_ended=True)
+        return await ask(modules.files.GetUpload(ended, metadata=caller))
+
+
 async def _received(modules: Clients, metadata: Metadata, append: pb.Append, request: Request) -> pb.Upload:
     """How far the upload has come with the body. Raises `ChecksumMismatch`, and what the module answers."""
     request.scope[BODY_LIMIT] = math.inf
@@ -228,8 +247,17 @@ async def _received(modules: Clients, metadata: Metadata, append: pb.Append, req
         raise ChecksumMismatch(error.detail) from error
 
 
+async def _check_nothing(checksum: pb.Checksum, size: int, request: Request) -> None:
+    """Whether the body is empty, as behind the end of an upload it has to be. Raises `TooLarge` and the like."""
+    async for piece in request.stream():
+        if piece:
+            raise TooLarge(f"All {size} bytes are stored; more came.", limit=size)
+    if checksum.algorithm and hashlib.new(checksum.algorithm, usedforsecurity=False).digest() != checksum.digest:
+        raise ChecksumMismatch("Nothing came, and the checksum is of something else.")
+
+
 async def _found(modules: Clients, caller: Metadata, upload_id: str) -> pb.Upload:
-    """The upload. Raises `NotFound` for a file that came in one piece, and `Gone`."""
+    """The upload. Raises `NotFound` for a file whose size was not said when it began (one-shot), and `Gone`."""
     upload = await ask(modules.files.GetUpload(pb.GetUploadRequest(file_id=upload_id), metadata=caller))
     if not upload.HasField("size"):
         raise NotFound(f"There is no upload {upload_id}.")

@@ -18,7 +18,6 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 ALGORITHMS = "sha1,sha256,sha512"
 BODY_TYPE = "application/offset+octet-stream"
-METADATA_LIMIT = 8192
 _SIZE = re.compile(r"\d{1,18}", re.ASCII)
 
 

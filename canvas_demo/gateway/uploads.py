@@ -23,6 +23,10 @@ router = APIRouter(prefix="/api/canvases", tags=["canvases"])
 
 FIELD_LIMIT = 1024
 """Bytes of a field that is no file."""
+FILE_NAME = (
+    "Its name is the file's name, as browsers write it: `%22` is read as a quote, so a name that holds `%22` itself "
+    'comes through `/api/uploads` alone; `%0A` and `%0D` stay. `\\\\` is read as a backslash, `\\"` as a quote.'
+)
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -32,7 +36,7 @@ FORM: dict[str, Any] = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "Its name is the file's name."},
+                        "file": {"type": "string", "format": "binary", "description": FILE_NAME},
                         "x": {"type": "number", "default": 0},
                         "y": {"type": "number", "default": 0},
                     },

@@ -94,9 +94,9 @@ class TooManyAttempts(DomainError):
 
 
 class Gone(DomainError):
-    """It was destroyed for good: nobody can read it any more."""
+    """It was there, and is not any more, for good: destroyed, deleted, or given up."""
 
-    grpc_status, http_status, title = "DATA_LOSS", 410, "Destroyed"
+    grpc_status, http_status, title = "DATA_LOSS", 410, "Gone"
 
 
 class Unavailable(DomainError):

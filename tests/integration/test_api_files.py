@@ -27,7 +27,7 @@ def person(stack: Any) -> Person:
 
 def test_an_upload_comes_back_as_it_was(person: Person, stack: Any) -> None:
     content = random.randbytes(300_000)
-    upload = person.upload(person.new_canvas(), content, 'Plän "日本" 🎨.txt', x=1.5, y=-2)
+    upload = person.upload(person.new_canvas(), content, ' Plän "日本" 🎨.txt ', x=1.5, y=-2)
     file, item = upload["file"], upload["item"]
     assert (file["status"], file["size"]) == ("UPLOADED", len(content))
     assert file["sha256"] == hashlib.sha256(content).hexdigest()
@@ -38,7 +38,7 @@ def test_an_upload_comes_back_as_it_was(person: Person, stack: Any) -> None:
     assert answer.headers["ETag"] == f'"{file["sha256"]}"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     name = answer.headers["Content-Disposition"].partition("filename*=UTF-8''")[2]
-    assert unquote(name) == file["name"] == 'Plän "日本" 🎨.txt'
+    assert unquote(name) == file["name"] == ' Plän "日本" 🎨.txt '
     assert file_statuses(stack.env["DATABASE_URL"], file["id"]) == ["PENDING", "UPLOADED"]
 
 
@@ -84,7 +84,7 @@ def test_an_empty_file_is_a_file(person: Person) -> None:
     assert person.call("GET", f"/api/files/{file['id']}/content", 200).content == b""
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "a\0b"])
+@pytest.mark.parametrize("name", ["", "x" * 256, " \u3000"])
 def test_a_file_name_that_can_not_be_taken_is_422_and_leaves_nothing(person: Person, name: str) -> None:
     canvas_id = person.new_canvas()
     answer = person.call("POST", f"/api/canvases/{canvas_id}/files", files={"file": (name, b"content")})
@@ -214,6 +214,20 @@ def test_a_key_stands_for_one_place(person: Person) -> None:
     assert send().status_code == send().status_code == 201
     assert fields_of(send(("x", (None, "5")), ("y", (None, "5")))) == ["Idempotency-Key"]
     assert [(item["x"], item["y"]) for item in person.canvas(canvas_id)["items"]] == [(0, 0)]
+
+
+def test_an_upload_that_comes_again_after_its_file_was_deleted_gets_its_first_answer(
+    person: Person, stack: Any
+) -> None:
+    canvas_id, headers = person.new_canvas(), {"Idempotency-Key": str(uuid4())}
+    path = f"/api/canvases/{canvas_id}/files"
+    first = person.call("POST", path, 201, files=[PLAN], headers=headers)
+    file_id = first.json()["file"]["id"]
+    person.call("DELETE", f"/api/files/{file_id}", 204)
+    again = person.call("POST", path, 201, files=[PLAN], headers=headers)
+    assert (again.json(), again.headers["Location"]) == (first.json(), first.headers["Location"])
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
+    assert file_statuses(stack.env["DATABASE_URL"], file_id) == ["PENDING", "UPLOADED", "DELETED"]
 
 
 @pytest.mark.parametrize(("more", "field"), [(("x", (None, "abc")), "x"), (PLAN, "file")])

@@ -212,6 +212,20 @@ async def test_a_content_that_comes_in_two_calls_is_uploaded_with_the_last_byte(
     assert await ada.content(file.id, 3990, 20) == CONTENT[3990:4010]
 
 
+async def test_what_was_said_of_a_content_is_told_again_when_it_is_there(ada: Client) -> None:
+    said = await ada.file(
+        "CreateFile", name="plan.txt", size=len(CONTENT), metadata="filename cGxhbi50eHQ=,mood aGFwcHk="
+    )
+    await ada.append(files_pb2.Append(file_id=said.id), CONTENT)
+    upload = await ada.file("GetUpload", file_id=said.id)
+    assert (upload.offset, upload.size, upload.expires_at) == (len(CONTENT), len(CONTENT), "")
+    assert upload.metadata == "filename cGxhbi50eHQ=,mood aGFwcHk="
+    unsaid = await ada.file("CreateFile", name="plan.txt")
+    await ada.append(files_pb2.Append(file_id=unsaid.id), CONTENT, len(CONTENT))
+    upload = await ada.file("GetUpload", file_id=unsaid.id)
+    assert (upload.offset, upload.HasField("size"), upload.metadata) == (len(CONTENT), False, "")
+
+
 async def test_a_content_goes_on_from_where_it_is(ada: Client) -> None:
     file = await ada.file("CreateFile", name="plan.txt", size=len(CONTENT))
     await ada.append(files_pb2.Append(file_id=file.id), CONTENT[:4000])
@@ -226,6 +240,21 @@ async def test_a_content_of_no_said_size_ends_with_the_word_of_its_size(ada: Cli
         await ada.append(files_pb2.Append(file_id=file.id, anew=True), CONTENT, len(CONTENT) + 1)
     assert invalid.value.metadata["field"] == "size"
     assert (await ada.file("GetFile", file_id=file.id)).status == "PENDING"
+
+
+async def test_a_size_is_said_once(ada: Client) -> None:
+    file = await ada.file("CreateFile", name="plan.txt", size=10)
+    with pytest.raises(Invalid) as invalid:
+        await ada.append(files_pb2.Append(file_id=file.id), b"12345", 5)
+    assert invalid.value.metadata["field"] == "size"
+    assert (await ada.file("GetFile", file_id=file.id)).status == "PENDING"
+
+
+@pytest.mark.parametrize("metadata", ["a\0b", "x" * 8193])
+async def test_what_an_uploader_wants_to_read_again_is_a_text(ada: Client, metadata: str) -> None:
+    with pytest.raises(Invalid) as invalid:
+        await ada.file("CreateFile", name="plan.txt", metadata=metadata)
+    assert invalid.value.metadata["field"] == "metadata"
 
 
 async def test_more_than_was_said_is_too_large(ada: Client) -> None:

@@ -20,6 +20,7 @@ from canvas_demo.kernel.database import open_pool
 from canvas_demo.kernel.errors import DomainError, Gone, Rejected, StorageFull, TooLarge, Unavailable
 from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.rpc import Channels, ask, error_of
+from canvas_demo.kernel.trace import new_id
 from canvas_demo.modules.files.contents import PART
 from canvas_demo.modules.files.encryption import SEALED_SEGMENT, SEGMENT
 from canvas_demo.modules.files.storage import open_storage
@@ -36,9 +37,9 @@ class Files:
         self.stub: Any = pb_grpc.FilesStub(channels.to("files"))
         self.keys: Any = keys_pb2_grpc.KeysStub(channels.to("keys"))
 
-    async def begin(self, size: int, media_type: str = "") -> pb.File:
+    async def begin(self, size: int, media_type: str = "", *key: tuple[str, str]) -> pb.File:
         new = pb.CreateFileRequest(name="plan.bin", size=size, media_type=media_type)
-        return await ask(self.stub.CreateFile(new, metadata=self.person.metadata))
+        return await ask(self.stub.CreateFile(new, metadata=(*self.person.metadata, *key)))
 
     async def append(self, file_id: str, content: bytes, offset: int = 0, *, anew: bool = False) -> pb.Upload:
         async def parts() -> AsyncIterator[pb.AppendContentRequest]:
@@ -154,12 +155,50 @@ async def test_new_files_take_the_newest_key_and_old_ones_still_open(files: File
 
 async def test_contents_of_destroyed_keys_are_gone_and_that_is_said(files: Files) -> None:
     file = await files.upload(b"content")
-    destroy = keys_pb2.DestroyKeyRequest(organization_id=files.person.organization_id)
-    await ask(files.keys.DestroyKey(destroy, metadata=files.person.metadata))
+    await destroy_keys(files)
     with pytest.raises(Gone, match="destroyed"):
         await files.read(file.id)
     with pytest.raises(Gone, match="destroyed"):
         await until_refused(files)
+
+
+async def destroy_keys(files: Files) -> None:
+    destroy = keys_pb2.DestroyKeyRequest(organization_id=files.person.organization_id)
+    await ask(files.keys.DestroyKey(destroy, metadata=files.person.metadata))
+
+
+async def test_a_content_that_is_being_read_when_the_keys_are_destroyed_ends(files: Files) -> None:
+    """However slowly it is read."""
+    file = await files.upload(random.randbytes(12 * PART))
+    chunks = aiter(files.stub.ReadContent(pb.ReadContentRequest(file_id=file.id), metadata=files.person.metadata))
+    read = len((await anext(chunks)).chunk)
+    await destroy_keys(files)
+
+    async def read_on() -> None:
+        left = file.size - read
+        while left:
+            await asyncio.sleep(REMEMBERED / 20)
+            left -= len((await anext(chunks)).chunk)
+
+    with pytest.raises(AioRpcError) as ended:
+        await read_on()
+    assert isinstance(error_of(ended.value), Gone)
+
+
+async def test_a_content_that_is_coming_when_the_keys_are_destroyed_is_not_kept_any_more(files: Files) -> None:
+    file = await files.begin(12 * PART)
+
+    async def parts() -> AsyncIterator[pb.AppendContentRequest]:
+        yield pb.AppendContentRequest(append=pb.Append(file_id=file.id))
+        for number in range(4 * 12):
+            yield pb.AppendContentRequest(chunk=bytes(PART // 4))
+            await asyncio.sleep(REMEMBERED / 20)
+            if number == 0:
+                await destroy_keys(files)
+
+    with pytest.raises(Gone, match="destroyed"):
+        await ask(files.stub.AppendContent(parts(), metadata=files.person.metadata))
+    assert len(files.objects(file.id)) < 12
 
 
 async def until_refused(files: Files) -> None:
@@ -244,6 +283,19 @@ async def test_an_upload_that_nobody_finishes_is_given_up_with_an_event_and_its_
             "SELECT bytes FROM files.usage WHERE organization_id = %s", [files.person.organization_id]
         ).fetchone()
     assert row == (5,)
+
+
+async def test_a_request_whose_file_was_given_up_may_begin_another(files: Files, stack: Any) -> None:
+    key = ("idempotency-key", new_id())
+    given_up = await files.begin(10, "", key)
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        database.execute("UPDATE files.upload SET expires_at = now() WHERE file_id = %s", [given_up.id])
+    async with open_pool(stack.settings, "files") as pool:
+        await Sweeper(pool, open_storage(stack.settings)).sweep()
+    other = await files.begin(10, "", key)
+    assert (other.id != given_up.id, other.status) == (True, "PENDING")
+    await ask(files.stub.DeleteFile(pb.DeleteFileRequest(file_id=other.id), metadata=files.person.metadata))
+    assert await files.begin(10, "", key) == other, "what somebody has deleted is not begun again"
 
 
 async def test_bytes_that_can_not_be_removed_now_keep_no_others_waiting_and_go_later(

@@ -131,6 +131,20 @@ def test_an_upload_that_is_ended_leaves_the_canvas_and_its_bytes_go(person: Pers
     assert file_statuses(stack.env["DATABASE_URL"], file_of(upload.url)) == ["PENDING", "DELETED"]
 
 
+def test_an_upload_that_is_ended_when_the_keys_are_gone_is_gone_too(person: Person) -> None:
+    """No event can tell of its end: its file stays PENDING, and nothing may take it for complete."""
+    upload = person.call("POST", "/api/uploads", 201, headers=creation(person.new_canvas(), 10)).headers["Location"]
+    confirm = {"confirm": person.user["organization_id"]}
+    person.call("DELETE", "/api/organization/keys", 204, params=confirm)
+    file = f"/api/files/{file_of(upload)}"
+    until(lambda: person.call("GET", file, 200).json()["name"], lambda name: name.startswith("destroyed-"))
+    said = {"Tus-Resumable": "1.0.0"}
+    person.call("DELETE", upload, 204, headers=said)
+    assert person.call("GET", file, 200).json()["status"] == "PENDING"
+    person.call("HEAD", upload, 410, headers=said)
+    problem_of(person.call("PATCH", upload, headers={**said, "Upload-Offset": "0", **BODY}, content=b"content"), 410)
+
+
 def test_an_upload_to_another_organisation_s_canvas_or_of_its_files_is_404(person: Person, stack: Any) -> None:
     stranger, canvas_id = newcomer(stack.env["WEB_URL"]), person.new_canvas()
     for canvas in (canvas_id, str(uuid4())):
@@ -157,6 +171,32 @@ def test_a_creation_that_comes_twice_makes_one_file_and_one_item(person: Person,
     assert first.headers["Location"] == second.headers["Location"]
     assert first.headers["Upload-Offset"] == second.headers["Upload-Offset"] == str(len(content))
     assert len(person.canvas(canvas_id)["items"]) == 1
+
+
+@pytest.mark.parametrize("content", [b"content", b"", None])
+def test_a_creation_that_comes_again_after_its_upload_was_deleted_begins_no_other(
+    person: Person, content: bytes | None
+) -> None:
+    canvas_id = person.new_canvas()
+    headers = {**creation(canvas_id, len(content or b"")), "Idempotency-Key": str(uuid4())}
+    if content is None:
+        headers["Upload-Length"] = "7"
+    elif content:
+        headers |= BODY
+    first = person.call("POST", "/api/uploads", 201, headers=headers, content=content)
+    person.call("DELETE", first.headers["Location"], 204, headers={"Tus-Resumable": "1.0.0"})
+    again = person.call("POST", "/api/uploads", 201, headers=headers, content=content)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["Upload-Offset"] == first.headers["Upload-Offset"] == str(len(content or b""))
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items == [])
+
+
+def test_a_creation_whose_attempt_was_withdrawn_may_come_again(person: Person) -> None:
+    canvas_id = person.new_canvas()
+    headers = {**creation(canvas_id, 7), **BODY, "Idempotency-Key": str(uuid4())}
+    problem_of(person.call("POST", "/api/uploads", headers={**headers, **ANOTHER}, content=b"content"), 460)
+    upload = person.call("POST", "/api/uploads", 201, headers=headers, content=b"content").headers["Location"]
+    assert person.call("GET", f"/api/files/{file_of(upload)}", 200).json()["status"] == "UPLOADED"
 
 
 @pytest.mark.parametrize("more", [b"te", b"tent"])

@@ -235,6 +235,7 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
     async def CreateFile(self, request: files_pb2.CreateFileRequest, context: Any) -> files_pb2.File:
         caller = current_caller()
         self._check_size(request.size)
+        files_domain.checked_metadata(request.metadata)
         said = (request.name, request.media_type, dict(request.attributes))
         command = files_domain.CreateFile(new_id(), caller.organization_id, *said, caller.user_id)
         (created,) = files_domain.decide(None, command)
@@ -281,6 +282,8 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
         self.contents[file.id] += came
         if size not in {None, total := len(self.contents[file.id])}:
             raise Invalid("size", "is another")
+        if size is not None and announced.HasField("size") and announced.size != size:
+            raise Invalid("size", "was said to be another")
         if total == (size if size is not None else announced.size if announced.HasField("size") else None):
             self._finish(file)
         return self._upload(file)
@@ -318,13 +321,12 @@ class FakeFiles(files_pb2_grpc.FilesServicer):
 
     def _upload(self, file: files_pb2.File) -> files_pb2.Upload:
         announced, pending = self.announced[file.id], file.status == "PENDING"
-        size = (announced.size if announced.HasField("size") else None) if pending else file.size
         return files_pb2.Upload(
             file=file,
             offset=len(self.contents[file.id]),
-            size=size,
+            size=announced.size if announced.HasField("size") else None,
             expires_at=EXPIRY if pending else "",
-            metadata=announced.metadata if pending else "",
+            metadata=announced.metadata,
         )
 
     def _check_size(self, size: int, limit: int | None = None) -> None:

@@ -101,6 +101,7 @@ async def test_how_far_an_upload_has_come(gateway: Gateway) -> None:
     await patch(gateway, path, CONTENT[777:], 777)
     answer = await call(gateway, "HEAD", path)
     assert (answer.headers["Upload-Offset"], answer.headers["Upload-Length"]) == (str(len(CONTENT)),) * 2
+    assert answer.headers["Upload-Metadata"] == headers["Upload-Metadata"]
     assert "Upload-Expires" not in answer.headers
 
 
@@ -132,6 +133,10 @@ async def test_what_is_complete_takes_nothing_more(gateway: Gateway) -> None:
     await patch(gateway, path, CONTENT, 0)
     assert (await patch(gateway, path, b"", len(CONTENT))).status_code == 204
     problem_of(await patch(gateway, path, CONTENT, 0), 409)
+    end = len(CONTENT)
+    assert problem_of(await patch(gateway, path, b"more!", end), 413)["limit"] == end
+    problem_of(await patch(gateway, path, b"", end, **{"Upload-Checksum": checksum(b"another")}), 460)
+    assert (await patch(gateway, path, b"", end, **{"Upload-Checksum": checksum(b"")})).status_code == 204
 
 
 async def test_more_than_was_said_is_413(gateway: Gateway) -> None:
@@ -167,7 +172,7 @@ async def test_an_upload_that_was_ended_is_gone_and_so_is_its_file(gateway: Gate
     assert (await call(gateway, "DELETE", path)).status_code == 204
     assert the_file(gateway.modules).status == "DELETED"
     assert (await call(gateway, "HEAD", path)).status_code == 410
-    problem_of(await patch(gateway, path, CONTENT[100:], 100), 410)
+    assert problem_of(await patch(gateway, path, CONTENT[100:], 100), 410)["title"] == "Gone"
     problem_of(await call(gateway, "DELETE", path), 410)
 
 
@@ -183,8 +188,18 @@ async def test_an_upload_of_somebody_else_or_of_nobody_is_404(gateway: Gateway) 
 
 async def test_a_file_that_came_in_one_piece_is_no_upload(gateway: Gateway) -> None:
     file_id = await gateway.new_file(CONTENT)
-    gateway.modules.files.files[file_id].status = "PENDING"
-    assert (await call(gateway, "HEAD", f"/api/uploads/{file_id}")).status_code == 404
+    for status in ("UPLOADED", "PENDING"):
+        gateway.modules.files.files[file_id].status = status
+        for method in ("HEAD", "PATCH", "DELETE"):
+            headers = {"Content-Type": BODY_TYPE, "Upload-Offset": str(len(CONTENT))}
+            answer = await call(gateway, method, f"/api/uploads/{file_id}", headers=headers)
+            assert answer.status_code == 404, (status, method)
+
+
+async def test_what_is_told_of_an_upload_is_documented(gateway: Gateway) -> None:
+    paths = (await gateway.http.get("/openapi.json")).json()["paths"]
+    headers = paths["/api/uploads/{upload_id}"]["head"]["responses"]["200"]["headers"]
+    assert set(headers) == {"Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"}
 
 
 async def test_a_body_of_another_type_is_415(gateway: Gateway) -> None:

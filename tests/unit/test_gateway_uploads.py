@@ -145,7 +145,7 @@ async def test_a_place_that_is_none_is_422_and_leaves_no_file(gateway: Gateway, 
         {"data": {"file": "no file"}},
         {"files": {"file": ("", b"content")}},
         {"files": {"file": ("x" * 256, b"content")}},
-        {"files": {"file": ("a\0b", b"content")}},
+        {"files": {"file": (" ", b"content")}},
         form(("file", b"one"), ("file", b"two")),
     ],
 )
@@ -157,6 +157,39 @@ async def test_a_file_that_can_not_be_taken_is_422_and_leaves_no_file(gateway: G
         assert fields_of(answer) == ["file"]
     assert set(gateway.modules.statuses()) <= {"DELETED"}
     assert gateway.modules.files.contents == {}
+
+
+def named(disposition: str) -> dict[str, Any]:
+    """A form whose file has this in its Content-Disposition."""
+    body = f"--cut\r\nContent-Disposition: form-data; {disposition}\r\n\r\ncontent\r\n--cut--\r\n"
+    return {"content": body.encode(), "headers": {"Content-Type": "multipart/form-data; boundary=cut"}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (" lead.txt", " lead.txt"),
+        ("trail .txt ", "trail .txt "),
+        ("\u3000x", "\u3000x"),
+        ("plan %22A%22.png", 'plan "A".png'),
+        ("rep%0Aort%0D%00.pdf", "rep%0Aort%0D%00.pdf"),
+        (r"C:\x.txt", r"C:\x.txt"),
+        (r"\server\x.txt", r"\server\x.txt"),
+        (r"a\\b \"c\".txt", r'a\b "c".txt'),
+        ("a; b=c.txt", "a; b=c.txt"),
+        ("ends with \\", "ends with \\"),
+    ],
+)
+async def test_a_name_comes_as_browsers_write_it(gateway: Gateway, sent: str, name: str) -> None:
+    for disposition in (f'name="file"; filename="{sent}"', f'filename="{sent}"; name="file"'):
+        answer = await upload(gateway, **named(disposition))
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["file"]["name"] == name
+
+
+async def test_a_name_may_come_without_quotes(gateway: Gateway) -> None:
+    answer = await upload(gateway, **named("name=file; filename=plan.txt"))
+    assert answer.json()["file"]["name"] == "plan.txt"
 
 
 async def test_an_upload_to_a_canvas_that_is_not_there_creates_nothing(gateway: Gateway) -> None:

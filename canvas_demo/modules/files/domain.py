@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from canvas_demo.contracts.files.v1.events_pb2 import FileDescriptorChanged
 from canvas_demo.kernel.errors import AlreadyExists, Invalid, NotFound, Rejected
-from canvas_demo.kernel.values import checked_name
+from canvas_demo.kernel.values import checked_name, checked_text
 
 NAME_LIMIT = 255
 TYPE_LIMIT = 127
@@ -15,6 +15,8 @@ MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(; charset=[\w.:+-]+)?", re
 """Without parameters that say what people write, such as a name: it is not sealed."""
 ATTRIBUTE = re.compile(r"[a-z0-9._-]+")
 """The name of an attribute: likewise, its value is what is sealed."""
+METADATA_LIMIT = 8192
+"""Characters of what an uploader wants to read again."""
 DEFAULT_TYPE = "application/octet-stream"
 
 
@@ -94,6 +96,11 @@ def decide(file: File | None, command: FileCommand) -> Sequence[FileDescriptorCh
     return [_changed(done)]
 
 
+def checked_metadata(text: str) -> str:
+    """What an uploader wants to read again, if anything. Raises `Invalid`."""
+    return checked_text(text, "metadata", METADATA_LIMIT) if text else text
+
+
 def _created(command: CreateFile) -> File:
     media_type = command.media_type or DEFAULT_TYPE
     if len(media_type) > TYPE_LIMIT or not MEDIA_TYPE.fullmatch(media_type):
@@ -104,16 +111,22 @@ def _created(command: CreateFile) -> File:
         if len(key) > KEY_LIMIT or not ATTRIBUTE.fullmatch(key):
             raise Invalid("attributes", f"must have names of 1 to {KEY_LIMIT} letters a to z, digits, and any of . _ -")
         checked_name(value, "attributes", VALUE_LIMIT)
-    name = checked_name(command.name, limit=NAME_LIMIT)
     return File(
         command.file_id,
         command.organization_id,
         "PENDING",
-        name,
+        _checked_file_name(command.name),
         media_type,
         command.created_by,
         dict(command.attributes),
     )
+
+
+def _checked_file_name(name: str) -> str:
+    """``name`` as it is, white space around it among it, but of one line. Raises `Invalid`."""
+    if any(character in "\n\r\t" for character in name):
+        raise Invalid("name", "must not hold control characters")
+    return checked_text(name, "name", NAME_LIMIT)
 
 
 def _changed(file: File) -> FileDescriptorChanged:

@@ -31,7 +31,7 @@ GROUP BY upload.file_id
 -- name: take_over
 -- One of which all has come is only to be finished: whoever is the first may.
 UPDATE upload SET attempt = CASE WHEN size = %(finishing_at)s AND attempt IS NOT NULL THEN attempt ELSE %(attempt)s END
-WHERE file_id = %(file_id)s
+WHERE file_id = %(file_id)s AND expires_at IS NOT NULL
 
 -- name: prolong_upload
 UPDATE upload SET expires_at = %(expires_at)s, key_version = %(key_version)s
@@ -48,10 +48,29 @@ FROM upload WHERE file_id = %(file_id)s AND attempt = %(attempt)s
 -- What uploaders said to read it again, the names of files among it.
 UPDATE upload SET metadata = '' FROM file WHERE file.file_id = upload.file_id AND organization_id = %s
 
--- name: end_upload
-DELETE FROM upload
-WHERE file_id = %(file_id)s AND (%(attempt)s::uuid IS NULL OR attempt = %(attempt)s)
+-- name: complete_upload
+-- What was said of it stays; no attempt can be the one that writes any more.
+UPDATE upload SET expires_at = NULL, attempt = gen_random_uuid()
+WHERE file_id = %(file_id)s AND attempt = %(attempt)s
 RETURNING file_id
+
+-- name: end_upload
+DELETE FROM upload WHERE file_id = %s
+
+-- name: give_up
+WITH ended AS (
+    DELETE FROM upload
+    WHERE file_id = %(file_id)s AND expires_at <= coalesce(%(due)s, 'infinity'::timestamptz)
+    RETURNING file_id
+)
+INSERT INTO given_up (file_id, at) SELECT file_id, now() FROM ended
+RETURNING file_id
+
+-- name: was_given_up
+SELECT FROM given_up WHERE file_id = %s
+
+-- name: forget_given_up
+DELETE FROM given_up WHERE at < %s
 
 -- name: drop_parts
 DELETE FROM part WHERE file_id = %s RETURNING size, object
@@ -70,7 +89,8 @@ RETURNING bytes
 SELECT bytes FROM usage WHERE organization_id = %s
 
 -- name: expired_uploads
-SELECT file_id FROM upload WHERE expires_at <= %s ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+SELECT file_id, organization_id FROM upload JOIN file USING (file_id)
+WHERE expires_at <= %s ORDER BY expires_at LIMIT 100
 
 -- name: next_expiry
 SELECT min(expires_at) AS expires_at FROM upload

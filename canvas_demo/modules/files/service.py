@@ -15,7 +15,7 @@ from canvas_demo.kernel.database import Connection
 from canvas_demo.kernel.errors import DomainError, Gone, Invalid, NotFound, Rejected
 from canvas_demo.kernel.idempotency import current_idempotency_key
 from canvas_demo.kernel.module import Runtime
-from canvas_demo.kernel.outbox import hold_organization
+from canvas_demo.kernel.outbox import hold_organization, read_stream
 from canvas_demo.kernel.rpc import Service
 from canvas_demo.kernel.streams import hearing_out
 from canvas_demo.kernel.tokens import current_caller
@@ -23,17 +23,14 @@ from canvas_demo.kernel.trace import new_id
 from canvas_demo.kernel.values import checked_id, rfc3339
 from canvas_demo.modules.files import store
 from canvas_demo.modules.files.contents import read
-from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File
+from canvas_demo.modules.files.domain import CreateFile, DeleteFile, File, checked_metadata
 from canvas_demo.modules.files.keys import ContentKeys
 from canvas_demo.modules.files.storage import FileStorage
 from canvas_demo.modules.files.store import FILE, Shown, Upload
 from canvas_demo.modules.files.sweeping import Sweeper, end
-from canvas_demo.modules.files.uploads import Incoming, Uploads
+from canvas_demo.modules.files.uploads import Incoming, Uploads, ended
 
 log = structlog.get_logger(__name__)
-
-METADATA_LIMIT = 8192
-"""Bytes of what an uploader wants to read again."""
 
 
 class FilesService(pb_grpc.FilesServicer):
@@ -48,20 +45,16 @@ class FilesService(pb_grpc.FilesServicer):
         self._uploads = Uploads(runtime, storage, self._keys)
 
     async def CreateFile(self, request: pb.CreateFileRequest, context: Any) -> pb.File:
-        if len(request.metadata) > METADATA_LIMIT:
-            raise Invalid("metadata", f"must have at most {METADATA_LIMIT} characters")
-
         async def create(connection: Connection) -> pb.File:
             return await self._create(connection, request)
 
         created = await self._requests.once(request, pb.File, create)
         if current_idempotency_key() and await self._was_given_up(created.id):
-            # The request that is repeated here broke off, and what it had begun was undone.
+            # The request that is repeated here has not come to its end, and what it had begun was undone.
             await self._requests.forget(request, created)
             created = await self._requests.once(request, pb.File, create)
         if created.status == "PENDING" and request.HasField("size") and request.size == 0:
-            await self._append(pb.Append(file_id=created.id, anew=True), Incoming(_nothing()))
-            return await self._file(created.id)
+            return (await self._append(pb.Append(file_id=created.id, anew=True), Incoming(_nothing()))).file
         return created
 
     async def AppendContent(self, request_iterator: AsyncIterator[pb.AppendContentRequest], context: Any) -> pb.Upload:
@@ -70,11 +63,10 @@ class FilesService(pb_grpc.FilesServicer):
         async with hearing_out(requests, context):
             if first is None or not first.append.file_id:
                 raise Invalid("file_id", "must come first")
-            await self._append(first.append, Incoming(requests))
-            return await self._upload(first.append.file_id)
+            return await self._append(first.append, Incoming(requests))
 
     async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.Upload:
-        return await self._upload(request.file_id)
+        return await self._upload(request.file_id, though_ended=request.though_ended)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Any) -> pb.File:
         return await self._file(request.file_id)
@@ -100,7 +92,7 @@ class FilesService(pb_grpc.FilesServicer):
             shown = await _read(connection, request.file_id)
             await hold_organization(connection, shown.file.organization_id)
             # Whoever finishes it ends its upload, too: one of both does.
-            if not request.unfinished or await store.end_upload(connection, shown.file.file_id):
+            if not request.unfinished or await store.give_up(connection, shown.file.file_id):
                 await end(connection, shown.file.file_id, DeleteFile(), request.expected_version)
             return _message(await store.show(connection, shown.file.file_id) or shown)
 
@@ -111,9 +103,11 @@ class FilesService(pb_grpc.FilesServicer):
 
     async def _content(self, file: File, offset: int, length: int) -> AsyncIterator[bytes]:
         _, key = await self._keys.of(file, file.key_version)
+        held = self._keys.held(file, file.key_version)
         async with self._pool.connection() as connection:
             parts = await store.load_parts(connection, file.file_id, offset, offset + length)
         async for chunk in read(self._storage, key, parts, offset, length):
+            await held.check()
             yield chunk
 
     async def _create(self, connection: Connection, request: pb.CreateFileRequest) -> pb.File:
@@ -123,30 +117,43 @@ class FilesService(pb_grpc.FilesServicer):
         )
         done = await execute(connection, FILE, file_id, caller.organization_id, create, datetime.now(UTC))
         size = request.size if request.HasField("size") else None
-        await self._uploads.create(connection, done.state, size, request.metadata)
+        await self._uploads.create(connection, done.state, size, checked_metadata(request.metadata))
         return _message(await _read(connection, file_id))
 
-    async def _append(self, append: pb.Append, incoming: Incoming) -> None:
+    async def _append(self, append: pb.Append, incoming: Incoming) -> pb.Upload:
+        if append.anew and current_idempotency_key() and (uploaded := await self._as_uploaded(append.file_id)):
+            await self._uploads.compare(uploaded.file, incoming)
+            return _upload_message(uploaded, None)
         async with self._pool.connection() as connection:
             file = (await _read_ended(connection, append.file_id)).file
-        if file.status == "UPLOADED" and append.anew and current_idempotency_key():
-            await self._uploads.compare(file, incoming)
-        else:
-            await self._uploads.append(file, append, incoming)
+        await self._uploads.append(file, append, incoming)
+        return await self._upload(append.file_id)
+
+    async def _as_uploaded(self, file_id: str) -> Shown | None:
+        """The file as it was UPLOADED, also where it was deleted since; None where it never was."""
+        async with self._pool.connection() as connection:
+            shown = await _own(connection, file_id)
+            if shown.file.status != "DELETED" or not shown.file.sha256:
+                return shown if shown.file.status == "UPLOADED" else None
+            *stream, _ = await read_stream(connection, (FILE.type, shown.file.file_id))
+        file = FILE.replay(stream)
+        return Shown(file, stream[-1].aggregate_version, shown.created_at, stream[-1].occurred_at) if file else None
 
     async def _was_given_up(self, file_id: str) -> bool:
         async with self._pool.connection() as connection:
-            file = (await FILE.load(connection, file_id)).state
-        return file is not None and file.status == "DELETED" and not file.sha256
+            return await store.was_given_up(connection, file_id)
 
     async def _file(self, file_id: str) -> pb.File:
         async with self._pool.connection() as connection:
             return _message(await _read(connection, file_id))
 
-    async def _upload(self, file_id: str) -> pb.Upload:
+    async def _upload(self, file_id: str, *, though_ended: bool = False) -> pb.Upload:
         async with self._pool.connection() as connection:
-            shown = await _read_ended(connection, file_id)
-            upload = await store.find_upload(connection, shown.file.file_id)
+            # In this order: what is not waited for, and is PENDING after that, will never come.
+            upload = await store.find_upload(connection, checked_id(file_id, "file"))
+            shown = await (_own if though_ended else _read_ended)(connection, file_id)
+        if upload is None and shown.file.status == "PENDING" and not though_ended:
+            raise ended(file_id)
         return _upload_message(shown, upload)
 
 
@@ -179,11 +186,17 @@ async def _read(connection: Connection, file_id: str) -> Shown:
 
 async def _read_ended(connection: Connection, file_id: str) -> Shown:
     """The same for one who uploads it: `Gone` where it was deleted, or given up."""
+    shown = await _own(connection, file_id)
+    if shown.file.status == "DELETED":
+        raise ended(file_id)
+    return shown
+
+
+async def _own(connection: Connection, file_id: str) -> Shown:
+    """The same, also where it was deleted."""
     shown = await store.show(connection, checked_id(file_id, "file"))
     if shown is None or shown.file.organization_id != current_caller().organization_id:
         raise NotFound(f"There is no file {file_id}.")
-    if shown.file.status == "DELETED":
-        raise Gone(f"File {file_id} was deleted, or given up because its content did not come in time.")
     return shown
 
 
@@ -196,15 +209,14 @@ def _message(shown: Shown) -> pb.File:
 
 
 def _upload_message(shown: Shown, upload: Upload | None) -> pb.Upload:
-    if upload is None:
-        return pb.Upload(file=_message(shown), offset=shown.file.size, size=shown.file.size)
-    return pb.Upload(
-        file=_message(shown),
-        offset=upload.offset,
-        size=upload.size,
-        expires_at=rfc3339(upload.expires_at),
-        metadata=upload.metadata,
-    )
+    message = pb.Upload(file=_message(shown), offset=shown.file.size)
+    if upload:
+        message.metadata = upload.metadata
+        if upload.size is not None:
+            message.size = upload.size
+        if upload.expires_at and shown.file.status == "PENDING":
+            message.offset, message.expires_at = upload.offset, rfc3339(upload.expires_at)
+    return message
 
 
 def services(runtime: Runtime, storage: FileStorage, sweeper: Sweeper) -> list[Service]:

@@ -39,16 +39,17 @@ async def show(connection: Connection, file_id: str) -> Shown | None:
 
 @dataclass(frozen=True)
 class Upload:
-    """How far the content of a PENDING file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
+    """How far the content of a file has come: ``offset`` bytes in ``parts`` parts are stored, of ``size``.
 
-    ``attempt`` writes, and ``last_object`` is the one with the last of its bytes.
+    ``attempt`` writes, and ``last_object`` is the one with the last of its bytes. It is waited for until
+    ``expires_at``; None once all of it is there.
     """
 
     file_id: str
     size: int | None
     key_version: int | None
     metadata: str
-    expires_at: datetime
+    expires_at: datetime | None
     attempt: str | None
     offset: int
     parts: int
@@ -64,7 +65,7 @@ async def create_upload(
 
 
 async def find_upload(connection: Connection, file_id: str) -> Upload | None:
-    """How far the file's content has come; None where nothing is waited for."""
+    """How far the file's content has come; None where its upload was ended."""
     row = await (await connection.execute(QUERIES["find_upload"], [file_id])).fetchone()
     return Upload(**row) if row else None
 
@@ -78,7 +79,8 @@ async def take_over(
     """
     values = {"file_id": file_id, "attempt": attempt, "finishing_at": finishing_at}
     await connection.execute(QUERIES["take_over"], values)
-    return await find_upload(connection, file_id)
+    upload = await find_upload(connection, file_id)
+    return upload if upload and upload.expires_at else None
 
 
 async def add_parts(
@@ -106,10 +108,34 @@ async def add_parts(
     return int(row["bytes"])
 
 
-async def end_upload(connection: Connection, file_id: str, attempt: str | None = None) -> bool:
-    """Wait no longer, if ``attempt`` is the one that writes; without it, whoever does. False where another does."""
+async def complete_upload(connection: Connection, file_id: str, attempt: str) -> bool:
+    """Wait no longer: all has come. False where ``attempt`` is not the one that writes."""
     row = {"file_id": file_id, "attempt": attempt}
-    return await (await connection.execute(QUERIES["end_upload"], row)).fetchone() is not None
+    return await (await connection.execute(QUERIES["complete_upload"], row)).fetchone() is not None
+
+
+async def end_upload(connection: Connection, file_id: str) -> None:
+    """Wait no longer, and tell no more what was said of the content."""
+    await connection.execute(QUERIES["end_upload"], [file_id])
+
+
+async def give_up(connection: Connection, file_id: str, due: datetime | None = None) -> bool:
+    """End an upload that nobody finishes; whoever began it may begin another.
+
+    False where nothing is waited for, or, with ``due``, it may wait for longer than until then.
+    """
+    values = {"file_id": file_id, "due": due}
+    return await (await connection.execute(QUERIES["give_up"], values)).fetchone() is not None
+
+
+async def was_given_up(connection: Connection, file_id: str) -> bool:
+    """Whether the file's upload was given up, within the time for which that is remembered."""
+    return await (await connection.execute(QUERIES["was_given_up"], [file_id])).fetchone() is not None
+
+
+async def forget_given_up(connection: Connection, before: datetime) -> None:
+    """Remember no longer what was given up before that time."""
+    await connection.execute(QUERIES["forget_given_up"], [before])
 
 
 async def drop_parts(connection: Connection, file: File) -> list[str]:
@@ -132,10 +158,10 @@ async def usage_of(connection: Connection, organization_id: str) -> int:
     return row["bytes"] if row else 0
 
 
-async def expired_uploads(connection: Connection, now: datetime) -> list[str]:
-    """Files whose content has not come in time; others that look at the same time see others."""
-    cursor = await connection.execute(QUERIES["expired_uploads"], [now])
-    return [row["file_id"] for row in await cursor.fetchall()]
+async def expired_uploads(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    """Files whose content has not come in time, and their organisations."""
+    rows = await (await connection.execute(QUERIES["expired_uploads"], [now])).fetchall()
+    return [(row["file_id"], row["organization_id"]) for row in rows]
 
 
 async def next_expiry(connection: Connection) -> datetime | None:

@@ -8,6 +8,8 @@ import structlog
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection, Pool
 from canvas_demo.kernel.errors import Gone, Unavailable
+from canvas_demo.kernel.idempotency import REMEMBERED
+from canvas_demo.kernel.outbox import hold_organization
 from canvas_demo.kernel.trace import Trace, set_trace
 from canvas_demo.modules.files import store
 from canvas_demo.modules.files.domain import DeleteFile, ExpireFile
@@ -30,11 +32,17 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Give up, with an event each, the uploads whose time is over, and remove the bytes of all that ended."""
+        now = datetime.now(UTC)
         async with self._pool.connection() as connection:
-            for file_id in await store.expired_uploads(connection, datetime.now(UTC)):
-                set_trace(Trace.start())
-                await end(connection, file_id, ExpireFile())
-                log.info("upload given up", file_id=file_id)
+            await store.forget_given_up(connection, now - REMEMBERED)
+            expired = await store.expired_uploads(connection, now)
+        for file_id, organization_id in expired:
+            set_trace(Trace.start())
+            async with self._pool.connection() as connection:
+                await hold_organization(connection, organization_id)
+                if await store.give_up(connection, file_id, now):
+                    await end(connection, file_id, ExpireFile())
+                    log.info("upload given up", file_id=file_id)
         async with self._pool.connection() as connection:
             removals = await store.removals(connection)
         for file_id, folder in removals:
@@ -71,6 +79,7 @@ async def end(
 ) -> None:
     """End a file in the caller's transaction, and its upload; its bytes are to be removed after that.
 
+    The caller holds the organisation, from before it touched the upload: who forgets one holds it first, too.
     Where the organisation's keys were destroyed no event can tell of it any more, and only the bytes go.
     """
     file = (await FILE.load(connection, file_id)).state

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from canvas_demo.contracts.files.v1 import files_pb2 as pb
 from canvas_demo.kernel.aggregate import execute
 from canvas_demo.kernel.database import Connection
-from canvas_demo.kernel.errors import Conflict, DomainError, Invalid, Rejected, StorageFull, TooLarge
+from canvas_demo.kernel.errors import Conflict, DomainError, Gone, Invalid, Rejected, StorageFull, TooLarge
 from canvas_demo.kernel.module import Runtime
 from canvas_demo.kernel.outbox import hold_organization
 from canvas_demo.kernel.trace import new_id
@@ -30,6 +30,11 @@ HASHES_LIMIT = 256
 """Uploads whose hash is in memory between two calls; of others the content is read once more at its end."""
 
 ENDED = "Another request has taken this upload over, or ended it."
+
+
+def ended(file_id: str) -> Gone:
+    """Why a file takes no content any more, and will never have one."""
+    return Gone(f"File {file_id} was deleted, or given up because its content did not come in time.")
 
 
 class Incoming:
@@ -82,7 +87,8 @@ class Uploads:
         """Store what comes; with the last byte the file is UPLOADED.
 
         Raises `Rejected` where the offset is another, `Conflict` where another call has taken over,
-        `Invalid` where a checksum or the size does not match, `TooLarge` and `StorageFull`.
+        `Gone` where the upload was ended, `Invalid` where a checksum or the size does not match, `TooLarge`
+        and `StorageFull`.
         """
         checksum = _checksum_of(append)
         call = await self._begin(file, append)
@@ -93,9 +99,11 @@ class Uploads:
         writer = ContentWriter(
             self._storage, call.key, folder_of(file), kept.add, hashes, call.upload.parts, call.upload.offset
         )
+        held = self._keys.held(file, call.key_version)
         head = b""
         try:
             async for chunk in incoming.chunks():
+                await held.check()
                 head += chunk[: HEAD - len(head)]
                 self._check_size(writer.size + len(chunk), call.upload.size)
                 await writer.write(chunk)
@@ -108,6 +116,8 @@ class Uploads:
             raise
         if incoming.size not in {None, writer.size}:
             raise Invalid("size", f"must come last, and be {writer.size}, the number of bytes before it")
+        if incoming.size is not None and call.upload.size not in {None, incoming.size}:
+            raise Invalid("size", f"is {call.upload.size}, as was said when the file was created")
         if writer.size == (call.upload.size if incoming.size is None else incoming.size):
             await self._finish(call, writer.size, whole, head if call.upload.offset == 0 else None)
         elif whole and kept.last_object:
@@ -140,7 +150,8 @@ class Uploads:
             upload = await store.take_over(connection, file.file_id, attempt, finishing_at)
             if upload is None:
                 if file.status == "PENDING":  # as it was a moment ago
-                    raise Conflict(ENDED)
+                    now = (await FILE.load(connection, file.file_id)).state
+                    raise Conflict(ENDED) if now and now.status == "UPLOADED" else ended(file.file_id)
                 raise Rejected(f"File {file.file_id} is {file.status}: it takes no content.")
             dropped: list[str] = []
             if append.anew and upload.offset > 0:
@@ -165,7 +176,7 @@ class Uploads:
         finish = FinishUpload(size, whole.hexdigest(), call.key_version, media_type_of(head, file.media_type))
         async with self._pool.connection() as connection:
             await hold_organization(connection, file.organization_id)
-            if not await store.end_upload(connection, file.file_id, call.attempt):
+            if not await store.complete_upload(connection, file.file_id, call.attempt):
                 now = (await FILE.load(connection, file.file_id)).state
                 if now and now.sha256 == finish.sha256:
                     return  # somebody who had only to finish it was quicker

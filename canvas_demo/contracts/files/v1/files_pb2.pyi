@@ -112,11 +112,11 @@ class Upload(_message.Message):
     offset: _builtins.int
     """Bytes that are stored."""
     size: _builtins.int
-    """Bytes that the content will have, where that was said."""
+    """Bytes that the content has in the end, where CreateFile said it."""
     expires_at: _builtins.str
     """RFC 3339; when it is given up, unless more comes. Empty when there is nothing to wait for."""
     metadata: _builtins.str
-    """As CreateFileRequest said it."""
+    """As CreateFileRequest said it, as long as there is the file and the organisation's keys."""
     @_builtins.property
     def file(self) -> Global___File: ...
     def __init__(
@@ -244,7 +244,8 @@ class Append(_message.Message):
     """How many bytes of the content are before this."""
     anew: _builtins.bool
     """Forget what is there, and begin at 0. With the Idempotency-Key of the request that made the
-    file, the whole content may come again after it was UPLOADED: it must be the same.
+    file, the whole content may come again after it was UPLOADED, and after it was deleted then: it
+    must be the same, and is answered as it was.
     """
     @_builtins.property
     def checksum(self) -> Global___Checksum:
@@ -294,15 +295,19 @@ class GetUploadRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FILE_ID_FIELD_NUMBER: _builtins.int
+    THOUGH_ENDED_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
+    though_ended: _builtins.bool
+    """Also of a file that was deleted or given up: its offset is then what it had when UPLOADED, or 0."""
     def __init__(
         self,
         *,
         file_id: _builtins.str = ...,
+        though_ended: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "though_ended", b"though_ended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

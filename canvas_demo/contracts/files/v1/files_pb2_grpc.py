@@ -104,7 +104,7 @@ class FilesServicer:
 
     def ReadContent(self, request, context):
         """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
-        destroyed.
+        destroyed, also while it is read: within seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

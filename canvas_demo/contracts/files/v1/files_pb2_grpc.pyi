@@ -48,7 +48,7 @@ class FilesStub:
     GetFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]
     ReadContent: _grpc.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]
     """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
-    destroyed.
+    destroyed, also while it is read: within seconds.
     """
     DeleteFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _files_pb2.File]
 
@@ -72,7 +72,7 @@ class FilesAsyncStub(FilesStub):
     GetFile: _aio.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]  # type: ignore[assignment]
     ReadContent: _aio.UnaryStreamMultiCallable[_files_pb2.ReadContentRequest, _files_pb2.ReadContentResponse]  # type: ignore[assignment]
     """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
-    destroyed.
+    destroyed, also while it is read: within seconds.
     """
     DeleteFile: _aio.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _files_pb2.File]  # type: ignore[assignment]
 
@@ -123,7 +123,7 @@ class FilesServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_files_pb2.ReadContentResponse], _abc.AsyncIterator[_files_pb2.ReadContentResponse]]:
         """The content, decrypted. OUT_OF_RANGE while PENDING, DATA_LOSS when the organisation's keys were
-        destroyed.
+        destroyed, also while it is read: within seconds.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,3 @@
+-- What was said of a content that was to come is told again when it is there: its row stays as long as its
+-- file, with no time at which it is given up.
+ALTER TABLE upload ALTER COLUMN expires_at DROP NOT NULL;
