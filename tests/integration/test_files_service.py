@@ -27,6 +27,7 @@ from canvas_demo.modules.files.storage import open_storage
 from canvas_demo.modules.files.sweeping import Sweeper
 from tests.integration.api import file_statuses
 from tests.integration.people import Person, register
+from tests.integration.websocket_clients import until
 
 
 class Files:
@@ -283,6 +284,27 @@ async def test_an_upload_that_nobody_finishes_is_given_up_with_an_event_and_its_
             "SELECT bytes FROM files.usage WHERE organization_id = %s", [files.person.organization_id]
         ).fetchone()
     assert row == (5,)
+
+
+async def test_giving_up_waits_for_a_forgetting_with_nothing_in_its_hands(files: Files, stack: Any) -> None:
+    """A forgetting that waited for an upload that waits for it was a deadlock."""
+    file, lock = await files.begin(10), f"files/forgotten/{files.person.organization_id}"
+    url, waiting = (
+        stack.env["DATABASE_URL"],
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+    )
+    async with open_pool(stack.settings, "files") as pool, await psycopg.AsyncConnection.connect(url) as forgetting:
+        await forgetting.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [lock])
+        with psycopg.connect(url) as database:
+            database.execute("UPDATE files.upload SET expires_at = now() WHERE file_id = %s", [file.id])
+        sweep = asyncio.create_task(Sweeper(pool, open_storage(stack.settings)).sweep())
+        with psycopg.connect(url, autocommit=True) as database:
+            await until(lambda: database.execute(waiting).fetchone(), lambda row: row != (0,))
+        await forgetting.execute("SET LOCAL lock_timeout = '2s'")
+        await forgetting.execute("UPDATE files.upload SET metadata = '' WHERE file_id = %s", [file.id])
+        await forgetting.commit()
+        await sweep
+    assert file_statuses(url, file.id) == ["PENDING", "DELETED"]
 
 
 async def test_a_request_whose_file_was_given_up_may_begin_another(files: Files, stack: Any) -> None:

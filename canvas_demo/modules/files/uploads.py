@@ -175,8 +175,10 @@ class Uploads:
             head = b"".join([piece async for piece in read(self._storage, call.key, parts, 0, min(size, HEAD))])
         finish = FinishUpload(size, whole.hexdigest(), call.key_version, media_type_of(head, file.media_type))
         async with self._pool.connection() as connection:
-            await hold_organization(connection, file.organization_id)
-            if not await store.complete_upload(connection, file.file_id, call.attempt):
+            async with connection.pipeline():
+                await hold_organization(connection, file.organization_id)
+                completed = await store.complete_upload(connection, file.file_id, call.attempt)
+            if not completed:
                 now = (await FILE.load(connection, file.file_id)).state
                 if now and now.sha256 == finish.sha256:
                     return  # somebody who had only to finish it was quicker
