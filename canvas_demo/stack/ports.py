@@ -2,14 +2,20 @@
 
 import random
 import socket
-from collections.abc import Iterable
-from contextlib import closing
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 from canvas_demo.stack.errors import StackError
+from canvas_demo.stack.files import locked, recall, remember
 
 # Below the range Linux takes for outgoing connections (ip(7), ip_local_port_range), which would race with us.
 LOWEST, HIGHEST = 20000, 32000
 TRIES = 200
+RESERVED = 300.0
+"""Seconds for which a choice stands in the book."""
 # How many ports in a row hang on one setting.
 BLOCKS = {"port_grpc": 32, "port_metrics": 32, "port_websockets": 8}
 
@@ -25,13 +31,23 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def choose(host: str, names: tuple[str, ...], keep: dict[str, int]) -> dict[str, int]:
-    """A port for each setting: the one to keep where it is free, else one found at random."""
+def choose(host: str, names: tuple[str, ...], keep: dict[str, int], book: "Book") -> dict[str, int]:
+    """A port for each setting: the one to keep where it is free, else one found at random.
+
+    They are written into the ``book``: two that choose at once do not choose the same.
+    """
+    with book.of_others() as taken:
+        chosen = _choose(host, names, keep, taken)
+        book.write(port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1)))
+    return chosen
+
+
+def _choose(host: str, names: tuple[str, ...], keep: dict[str, int], taken: set[int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
         size = BLOCKS.get(name, 1)
         chosen[name] = next(
-            (base for base in _candidates(keep.get(name)) if _is_block_free(host, base, size, chosen)), 0
+            (base for base in _candidates(keep.get(name)) if _is_block_free(host, base, size, chosen, taken)), 0
         )
         if not chosen[name]:
             message = f"found no free port between {LOWEST} and {HIGHEST} for {name} on {host}"
@@ -43,9 +59,29 @@ def _candidates(kept: int | None) -> list[int]:
     return ([kept] if kept else []) + [random.randrange(LOWEST, HIGHEST) for _ in range(TRIES)]  # noqa: S311  (no secret)
 
 
-def _is_block_free(host: str, base: int, size: int, chosen: dict[str, int]) -> bool:
-    taken = {port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1))}
-    return all(port not in taken and is_free(host, port) for port in range(base, base + size))
+def _is_block_free(host: str, base: int, size: int, chosen: dict[str, int], taken: set[int]) -> bool:
+    own = {port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1))}
+    return all(port not in own | taken and is_free(host, port) for port in range(base, base + size))
+
+
+class Book:
+    """Which stack has chosen which ports lately, and may not listen on them yet."""
+
+    def __init__(self, path: Path, owner: str) -> None:
+        self._path, self._owner = path, owner
+
+    @contextmanager
+    def of_others(self) -> Iterator[set[int]]:
+        """The ports that others have chosen; during the block nobody else chooses."""
+        with locked(self._path.with_suffix(".lock")):
+            yield {port for owner, (_, ports) in self._recent().items() if owner != self._owner for port in ports}
+
+    def write(self, ports: Iterable[int]) -> None:
+        """Have others leave these alone, for long enough to start a stack."""
+        remember(self._path, {**self._recent(), self._owner: [time.time(), sorted(ports)]})
+
+    def _recent(self) -> dict[str, Any]:
+        return {owner: each for owner, each in recall(self._path).items() if time.time() - each[0] < RESERVED}
 
 
 def check_free(host: str, wanted: Iterable[tuple[str, str, int]]) -> None:

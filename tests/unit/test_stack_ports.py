@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,11 @@ HOST = "127.0.0.1"
 def taken() -> Iterator[int]:
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> ports.Book:
+    return ports.Book(tmp_path / "ports.json", "this stack")
 
 
 def test_a_port_in_use_is_named_with_its_holder_and_the_way_out(taken: int) -> None:
@@ -39,20 +45,32 @@ def test_a_port_that_was_just_given_up_counts_as_free(taken: int) -> None:
     assert not ports.is_free(HOST, taken)
 
 
-def test_ports_are_chosen_apart_from_each_other() -> None:
-    chosen = ports.choose(HOST, ("port_web", "port_grpc", "port_websockets", "port_kafka"), {})
+def test_ports_are_chosen_apart_from_each_other(book: ports.Book) -> None:
+    chosen = ports.choose(HOST, ("port_web", "port_grpc", "port_websockets", "port_kafka"), {}, book)
     used = [port + at for name, port in chosen.items() for at in range(ports.BLOCKS.get(name, 1))]
     assert len(used) == len(set(used))
     assert all(ports.is_free(HOST, port) for port in used)
 
 
-def test_a_port_of_last_time_is_kept_while_it_is_free(taken: int) -> None:
-    first = ports.choose(HOST, ("port_web",), {})
-    assert ports.choose(HOST, ("port_web",), first) == first
-    assert ports.choose(HOST, ("port_web",), {"port_web": taken}) != {"port_web": taken}
+def test_a_port_of_last_time_is_kept_while_it_is_free(taken: int, book: ports.Book) -> None:
+    first = ports.choose(HOST, ("port_web",), {}, book)
+    assert ports.choose(HOST, ("port_web",), first, book) == first
+    assert ports.choose(HOST, ("port_web",), {"port_web": taken}, book) != {"port_web": taken}
 
 
-def test_no_free_port_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_stacks_that_start_at_once_choose_different_ports(
+    monkeypatch: pytest.MonkeyPatch, book: ports.Book, tmp_path: Path
+) -> None:
+    """Neither listens yet."""
+    first = ports.choose(HOST, ("port_web", "port_grpc"), {}, book)
+    other = ports.Book(tmp_path / "ports.json", "another stack")
+    second = ports.choose(HOST, ("port_web", "port_grpc"), first, other)
+    assert not set(first.values()) & set(second.values())
+    monkeypatch.setattr(ports, "RESERVED", -1.0)
+    assert ports.choose(HOST, ("port_web", "port_grpc"), first, other) == first
+
+
+def test_no_free_port_is_said(monkeypatch: pytest.MonkeyPatch, book: ports.Book) -> None:
     monkeypatch.setattr(ports, "is_free", lambda host, port: False)
     with pytest.raises(StackError, match="no free port"):
-        ports.choose(HOST, ("port_web",), {})
+        ports.choose(HOST, ("port_web",), {}, book)
