@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from canvas_demo.lab.grpc import Grpc
 from canvas_demo.lab.kafka import Kafka
 from canvas_demo.lab.keyring import Keys
 from canvas_demo.lab.leftovers import Leftovers
+from canvas_demo.lab.mending import URGENT, mend
 
 
 class Clients:
@@ -61,7 +62,7 @@ class Clients:
     @cached_property
     def faults(self) -> Faults:
         """Stop, start, kill, pause and resume components."""
-        faults = Faults(self._home, self.leftovers)
+        faults = Faults(self._home, self.leftovers, partial(mend, self, URGENT))
         self._opened.callback(faults.mend)
         return faults
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from canvas_demo.lab.checks import NotYet, until
 from canvas_demo.lab.faults import MENDED_BY
-from canvas_demo.lab.mending import BROKEN, KINDS, mend
+from canvas_demo.lab.mending import OTHERS, mend
 from canvas_demo.lab.session import Lab
 from canvas_demo.lab.starting import UP
 from canvas_demo.lab.turns import turns_on
@@ -33,9 +33,8 @@ def connect(home: str | Path | None = None) -> Lab:
         settings = load_settings(settings.home)
     lab = Lab(settings, addresses.of_running(settings))
     atexit.register(lab.close)
-    mend(lab, BROKEN)
-    _wait_until_ready(settings.home)
-    mend(lab, KINDS)
+    _wait_until_ready(lab, settings.home)
+    mend(lab, OTHERS)
     for name, state in _states(settings.home).items():
         if state in MENDED_BY:
             order = MENDED_BY[state]
@@ -43,13 +42,23 @@ def connect(home: str | Path | None = None) -> Lab:
     return lab
 
 
-def _wait_until_ready(home: Path) -> None:
+def _wait_until_ready(lab: Lab, home: Path) -> None:
+    other: str | None = None
+
+    def is_up() -> bool:
+        nonlocal other
+        before, other = other, turns_on(home).other()
+        if not other and other != before:
+            with lab.faults.alone():
+                pass  # with that, what killed labs have broken is mended
+        return not _not_ready(home)
+
     try:
-        until(lambda: not _not_ready(home), "the stack is up", timeout=PATIENCE, every=0.1)
+        until(is_up, "the stack is up", timeout=PATIENCE, every=0.1)
     except NotYet:
         print(f"Waiting: {_on_the_way(home)} …", flush=True)
     try:
-        until(lambda: not _not_ready(home), "the stack is up", timeout=START_SECONDS, every=0.1)
+        until(is_up, "the stack is up", timeout=START_SECONDS, every=0.1)
     except NotYet as error:
         said = f"Not ready within {START_SECONDS:.0f} s: {_on_the_way(home)}."
         raise StackError(f"{said} `canvas-demo status` and `canvas-demo logs NAME` say why.") from error

@@ -21,6 +21,8 @@ from canvas_demo.stack.process import send_tree
 from canvas_demo.stack.unit import READY
 
 SECONDS = 240.0
+SAME = 2.0
+"""Seconds by which the beginning of a process may seem to differ, when the clock is set."""
 ORDERS = {"stop": "stopped", "start": "running", "kill": "", "pause": "paused", "resume": "running"}
 """What may be ordered → the state that it leads to."""
 MENDED_BY = {"stopped": "start", "paused": "resume"}
@@ -30,8 +32,8 @@ MENDED_BY = {"stopped": "start", "paused": "resume"}
 class Faults:
     """Stop, start, kill, pause and resume components by name; `components` tells the names."""
 
-    def __init__(self, home: Path, leftovers: Leftovers) -> None:
-        self._home, self._leftovers = home, leftovers
+    def __init__(self, home: Path, leftovers: Leftovers, mend_leftovers: Callable[[], None]) -> None:
+        self._home, self._leftovers, self._mend_leftovers = home, leftovers, mend_leftovers
         self._broken: dict[str, Callable[[], None]] = {}
         """What was stopped or paused by way of this, and how to say that it is mended."""
         atexit.register(self.mend)
@@ -61,7 +63,7 @@ class Faults:
         return self._order("stop", name)
 
     def start(self, name: str) -> str:
-        """Start what was stopped; returns when it is ready."""
+        """Start what was stopped; returns when it is ready, or has to wait for a part that somebody keeps away."""
         return self._order("start", name)
 
     def kill(self, name: str) -> str:
@@ -105,13 +107,17 @@ class Faults:
         return mended
 
     def mend_one(self, name: str) -> bool:
-        """Start it where it is stopped, or resume it where it is paused; whether it was."""
+        """Start it where it is stopped, or resume it where it is paused; whether it was.
+
+        What waits for another part that somebody keeps away is not waited for: it starts by itself after that.
+        """
         if not channel.is_running(self._home):
             return False
         until(lambda: self.state(name) != "stopping", f"{name} has stopped", SECONDS)
         order = MENDED_BY.get(self.state(name))
         if order:
-            self._order(order, name)
+            next(channel.ask(self._home, order, name=name))
+            until(lambda: self.state(name) in {*READY, "waiting"}, f"{name} is back", SECONDS)
         return bool(order)
 
     def freeze_unseen(self, name: str) -> tuple[int, Callable[[], None]]:
@@ -133,6 +139,7 @@ class Faults:
     def alone(self) -> Iterator[None]:
         """Break things in this block while nobody else does: another notebook that wants to waits."""
         with turns_on(self._home).alone(), ExitStack() as ending:
+            self._mend_leftovers()  # whoever had the turn before may have been killed in it
             ending.callback(self.mend, but=frozenset(self._broken))
             yield
 
@@ -155,7 +162,7 @@ class Faults:
         if wanted in MENDED_BY and name not in self._broken:
             self._broken[name] = self._leftovers.note("broken", name=name)  # also where what follows is interrupted
         next(channel.ask(self._home, what, name=name))
-        if wanted:
+        if wanted and self.state(name) != "waiting":
             self.wait(name, wanted)
         if wanted not in MENDED_BY:
             self._forget(name)
@@ -170,5 +177,5 @@ class Faults:
 def thaw(pid: int, began: float) -> None:
     """Let a frozen process go on (SIGCONT), with its children, if it is still the one that began then."""
     with suppress(psutil.NoSuchProcess):
-        if psutil.Process(pid).create_time() == began:
+        if abs(psutil.Process(pid).create_time() - began) < SAME:
             send_tree(pid, SIGCONT)

@@ -9,6 +9,7 @@ from canvas_demo.lab.faults import thaw
 from canvas_demo.lab.leftovers import Note, undo_of_the_dead
 
 if TYPE_CHECKING:
+    from canvas_demo.lab.clients import Clients
     from canvas_demo.lab.session import Lab
 
 
@@ -19,12 +20,12 @@ class Kind(NamedTuple):
     said: str
 
 
-def mend(lab: "Lab", kinds: Collection[str]) -> None:
+def mend(lab: "Clients", kinds: Collection[str]) -> None:
     """Undo what killed labs have left on the stack of ``lab``, and say so. What can't be undone is kept for later."""
     undo_of_the_dead(lab.leftovers.folder, partial(_undo, lab), kinds)
 
 
-def _undo(lab: "Lab", note: Note) -> bool:
+def _undo(lab: "Clients", note: Note) -> bool:
     kind = KINDS[note.kind]
     said = kind.said.format(**note.what)
     try:
@@ -43,18 +44,19 @@ def _mend_bug(lab: "Lab", name: str, canvas_id: str) -> None:
         lab.command("parked", "retry", head)
 
 
-BROKEN: Mapping[str, Kind] = {
+URGENT: Mapping[str, Kind] = {
     "broken": Kind(lambda lab, name: lab.faults.mend_one(name), "start or resume {name}"),
     "frozen": Kind(lambda _lab, pid, began: thaw(pid, began), "let process {pid} go on, which it had frozen"),
-}
-"""What has to be undone before anything else can be."""
-KINDS: Mapping[str, Kind] = {
-    **BROKEN,
     "settings": Kind(
         lambda lab, before: lab.connect_rest.change("outbox", **before), "set the connector back to {before}"
     ),
+}
+"""What has to be undone before anybody else has their turn, and by whoever has it: what they break may be the same."""
+KINDS: Mapping[str, Kind] = {
+    **URGENT,
     "connector": Kind(lambda lab, number: lab.connector_lab.remove(number), "remove its connector {number}"),
     "bug": Kind(_mend_bug, "take away its bug about canvas {canvas_id}"),
     "scratch": Kind(lambda lab, schema: scratch.drop_schema(lab.database, schema), "drop its schema {schema}"),
     "topic": Kind(lambda lab, name: lab.kafka.delete_topics(name), "delete its topic {name}"),
 }
+OTHERS = KINDS.keys() - URGENT.keys()

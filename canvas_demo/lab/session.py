@@ -19,6 +19,7 @@ from canvas_demo.lab.groups import Group
 from canvas_demo.lab.journey import Journey, gather
 from canvas_demo.lab.kafka import KafkaRecord, Tail
 from canvas_demo.lab.load import Load
+from canvas_demo.lab.mending import URGENT, mend
 from canvas_demo.lab.outage import Outage
 from canvas_demo.lab.people import Organization
 from canvas_demo.lab.records import Record, table_of
@@ -252,6 +253,7 @@ class Lab(Facts):
         """
         if self._turn is None or self._turn.is_over:
             self._turn = self._own(Turn(turns_on(self._home)))
+            mend(self, URGENT)
         return self._turn
 
     def paused(self, component: str) -> "AbstractContextManager[None]":

@@ -58,7 +58,7 @@ class Turns:
             return ""
         with self._path.open() as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: who only looks is no holder
             except BlockingIOError:
                 return self._holder()
         return ""

@@ -120,7 +120,7 @@ def print_environment(*, as_json: bool) -> None:
 def give_order(what: str, name: str) -> None:
     """Have the supervisor stop, start, kill, pause or resume a component."""
     for report in channel.ask(load_settings().home, what, name=name):
-        print(f"{report['name']}: {report['state']}")
+        print(" ".join(filter(None, [f"{report['name']}: {report['state']}", report["detail"]])))
 
 
 def remove_home(*, sure: bool) -> None:

@@ -84,6 +84,13 @@ class Unit(ABC):
         """Whether it can start."""
         return self.component.eager or all(need.is_ready for need in self.needs)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for what somebody keeps stopped or frozen."""
+        return not self.needs_are_met() and any(
+            not need.is_ready and (not need.wanted or need.state == "paused" or need.is_held_up) for need in self.needs
+        )
+
     def report(self) -> dict[str, Any]:
         """What ``status`` says of it."""
         return {
@@ -141,11 +148,13 @@ class Unit(ABC):
         await self.stop()
 
     async def start(self) -> None:
-        """Want it again, and wait until it is ready or has failed once more."""
+        """Want it again, and wait until it is ready, has failed once more, or has to wait for somebody's order."""
         self.wanted = True
         failures = self.restarts
         self.changes.announce()
-        await self.changes.until(lambda: self.is_ready or self.restarts > failures or not self.wanted)
+        await self.changes.until(
+            lambda: self.is_ready or self.restarts > failures or not self.wanted or self.is_held_up
+        )
 
     @abstractmethod
     async def kill(self) -> None:
