@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from canvas_demo.gateway.callers import Metadata
-from canvas_demo.kernel.errors import Conflict, Stale
+from canvas_demo.kernel.errors import Conflict, Invalid, Stale
 from canvas_demo.kernel.rpc import ask
 
 T = TypeVar("T")
 
 ATTEMPTS = 8
+VERSIONS = 8
+"""Of those that a client names, how many of the newest are looked at."""
 
 
 class Change(Protocol):
@@ -30,15 +32,18 @@ async def change(
     """
     if not expected:
         return await _insist(method, request, caller)
-    request.expected_version = max(expected)
-    try:
-        return await ask(method(request, metadata=caller))
-    except Stale as error:
-        current = int(error.metadata["current_version"])
-        if current not in expected:
-            raise
-    request.expected_version = current
-    return await ask(method(request, metadata=caller))
+    versions = sorted(set(expected), reverse=True)[:VERSIONS]
+    while True:
+        request.expected_version, *versions = versions
+        try:
+            return await ask(method(request, metadata=caller))
+        except Stale as error:
+            versions = [version for version in versions if version == int(error.metadata["current_version"])]
+            if not versions:
+                raise
+        except Invalid as error:  # the first request with this key may have been that at another version
+            if not versions or error.metadata.get("field") != "Idempotency-Key":
+                raise
 
 
 async def _insist(method: Callable[..., Awaitable[T]], request: Change, caller: Metadata) -> T:

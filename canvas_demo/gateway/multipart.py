@@ -104,21 +104,31 @@ class _Pieces:
 
     def _begin_part(self) -> None:
         disposition = self._headers.get("content-disposition", b"")
-        filename, name = _parameter(disposition, b"filename"), _parameter(disposition, b"name")
+        said = _parameters(disposition)
         media_type = self._headers.get("content-type", b"").decode("latin-1")
-        self._pieces.append(PartBegins(name or "", filename, media_type))
+        self._pieces.append(PartBegins(said.get("name", ""), said.get("filename"), media_type))
 
     def _end(self) -> None:
         self.complete = True
 
 
-def _parameter(disposition: bytes, name: bytes) -> str | None:
-    """What Content-Disposition says of ``name``; a quote that closes it has a semicolon or nothing behind it."""
-    found = re.search(rb";\s*" + name + rb'=(?:"(.*?)"|([^\s";]+))\s*(?:;|$)', disposition, re.IGNORECASE)
-    if found is None:
-        return None
-    quoted, token = found.groups()
-    try:
-        return token.decode() if quoted is None else _ESCAPE.sub(lambda escape: ESCAPES[escape[0]], quoted.decode())
-    except UnicodeDecodeError as error:
-        raise Invalid("file", "has a name that is not UTF-8") from error
+_PARAMETER = re.compile(
+    rb';\s*([^\s=;"]+)='
+    rb'(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))'  # as mail quotes it
+    rb'|"(.*?)"(?=\s*(?:;|$))'  # as browsers do, which leave a backslash as it is
+    rb'|([^";]*))'
+)
+
+
+def _parameters(disposition: bytes) -> dict[str, str]:
+    """What a Content-Disposition says, by the parameters' names in small letters. Raises `Invalid`."""
+    found = {}
+    for name, *values in _PARAMETER.findall(disposition):
+        try:
+            value = max(values, key=len).decode()
+        except UnicodeDecodeError as error:
+            raise Invalid("file", "has a name that is not UTF-8") from error
+        quoted = bool(values[0] or values[1])
+        text = _ESCAPE.sub(lambda escape: ESCAPES[escape[0]], value) if quoted else value.strip()
+        found[name.decode("latin-1").lower()] = text
+    return found

@@ -8,7 +8,7 @@ import pytest
 from canvas_demo.contracts.canvases.v1 import canvases_pb2 as pb
 from canvas_demo.contracts.files.v1 import files_pb2
 from canvas_demo.gateway.changing import ATTEMPTS, change
-from canvas_demo.kernel.errors import Conflict, Stale
+from canvas_demo.kernel.errors import Conflict, Invalid, Stale
 
 WITHOUT = [pb.RenameCanvasRequest(), files_pb2.DeleteFileRequest()]
 
@@ -52,6 +52,19 @@ async def test_of_several_versions_that_are_expected_the_one_that_is_there_is_me
     request = pb.RenameCanvasRequest()
     assert await change(method, request, (), [1, 2, 7]) == "done"
     assert (len(calls), request.expected_version) == (2, 2)
+
+
+async def test_a_repetition_finds_the_version_at_which_its_first_request_was_taken() -> None:
+    """The newest that it names was not there then, and the key stands for the request at the one that was."""
+    method, calls = after(Invalid("Idempotency-Key", "was used with another request"))
+    request = pb.RenameCanvasRequest()
+    assert await change(method, request, (), [3, 5]) == "done"
+    assert (len(calls), request.expected_version) == (2, 3)
+    for expected, error in (([3], Invalid("Idempotency-Key", "was used")), ([3, 5], Invalid("name", "is no name"))):
+        method, calls = after(error)
+        with pytest.raises(Invalid):
+            await change(method, pb.RenameCanvasRequest(), (), expected)
+        assert len(calls) == 1
 
 
 async def test_none_of_those_that_are_expected_is_there() -> None:

@@ -88,12 +88,17 @@ async def test_a_body_that_is_no_form_is_415(content_type: str) -> None:
         ("filename=\"plain\"; filename*=UTF-8''other", "plain"),
         ('filename=""', ""),
         ('filename="a%00b%0A"', "a%00b%0A"),
+        (r'filename="a\"; b.txt"', 'a"; b.txt'),
+        (r'filename="a; name=other; b.txt"', "a; name=other; b.txt"),
+        ('filename="C:\\"', "C:\\"),
+        ('filename="C:\\"; other="x"', "C:\\"),
+        ("filename=a b.txt", "a b.txt"),
     ],
 )
 async def test_the_name_of_a_file_is_what_the_browser_meant(sent: str, name: str) -> None:
     begins = (await pieces_of(form((f'name="file"; {sent}', b""))))[0]
     assert isinstance(begins, PartBegins)
-    assert begins.filename == name
+    assert (begins.name, begins.filename) == ("file", name)
 
 
 async def test_a_name_that_is_no_utf_8_is_invalid() -> None:
