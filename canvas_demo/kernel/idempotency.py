@@ -77,15 +77,16 @@ class Requests:
             if key is None:
                 return await work(connection)
             claim = self._claim(request, key)
-            async with connection.pipeline():
-                await connection.execute(QUERIES["drop_old_requests"], claim)
-                claimed = await connection.execute(QUERIES["claim_request"], claim)
+            claimed = await connection.execute(QUERIES["claim_request"], claim)
             if await claimed.fetchone() is None:
                 return answer.FromString(await self._first(connection, claim))
             done = await work(connection)
             sealed = self._sealer.seal(done.SerializeToString(), _context(claim))
             kept = {**claim, "answer": sealed} | ({"organization_id": organization(done)} if organization else {})
-            await connection.execute(QUERIES["keep_answer"], kept)
+            async with connection.pipeline():
+                await connection.execute(QUERIES["keep_answer"], kept)
+                # Last: of whose organisation these are, who forgets it may wait for them, and the work for that.
+                await connection.execute(QUERIES["drop_old_requests"], claim)
             return done
 
     async def forget(self, request: Message, answer: Message) -> None:

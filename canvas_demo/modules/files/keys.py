@@ -1,8 +1,10 @@
 """The keys that contents are encrypted with: the organisation's, as the module keys holds them."""
 
 import time
+from contextlib import suppress
 
 from canvas_demo.contracts.keys.v1 import keys_pb2, keys_pb2_grpc
+from canvas_demo.kernel.errors import TimedOut, Unavailable
 from canvas_demo.kernel.keyring import REMEMBERED
 from canvas_demo.kernel.rpc import Channels, ask
 from canvas_demo.modules.files.domain import File
@@ -40,7 +42,11 @@ class HeldKey:
         self._asked_at = time.monotonic()
 
     async def check(self) -> None:
-        """Ask for the key again, unless that was a moment ago. Raises `Gone` where it was destroyed meanwhile."""
+        """Ask for the key again, unless that was a moment ago. Raises `Gone` where it was destroyed meanwhile.
+
+        While the module keys does not answer, nobody can destroy a key there either: what is under way goes on.
+        """
         if time.monotonic() - self._asked_at > REMEMBERED:
-            await self._keys.of(self._file, self._version)
+            with suppress(Unavailable, TimedOut):
+                await self._keys.of(self._file, self._version)
             self._asked_at = time.monotonic()

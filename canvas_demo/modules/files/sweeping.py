@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 LONGEST_PAUSE = 60.0
 """Seconds between two looks for what is to be given up."""
 SHORTEST_PAUSE = 0.1
+KEPT = 7 * REMEMBERED
+"""How long it is known what was given up: longer than any answer is kept, which go a few at a time."""
 
 
 class Sweeper:
@@ -34,7 +36,7 @@ class Sweeper:
         """Give up, with an event each, the uploads whose time is over, and remove the bytes of all that ended."""
         now = datetime.now(UTC)
         async with self._pool.connection() as connection:
-            await store.forget_given_up(connection, now - REMEMBERED)
+            await store.forget_given_up(connection, now - KEPT)
             expired = await store.expired_uploads(connection, now)
         for file_id, organization_id in expired:
             set_trace(Trace.start())

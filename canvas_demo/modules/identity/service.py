@@ -53,10 +53,7 @@ class IdentityService(pb_grpc.IdentityServicer):
 
     async def Login(self, request: pb.LoginRequest, context: Any) -> pb.LoginResponse:
         address, now = client_address(context, self._credentials), datetime.now(UTC)
-        try:
-            username = checked_username(request.username)
-        except Invalid as error:
-            raise Unauthenticated(WRONG) from error  # what can't be a username is nobody's
+        username = _possible(request.username)
         attempt = await self._throttle.count(username, address, now)
         async with self._pool.connection() as connection:
             row = await find_credential(connection, username)
@@ -93,9 +90,10 @@ class IdentityService(pb_grpc.IdentityServicer):
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Any) -> pb.LoginResponse:
         caller, now = current_caller(), datetime.now(UTC)
-        password_hash = await self._passwords.hash(checked_password(request.new_password, "new_password"))
+        wanted = checked_password(request.new_password, "new_password")
         address = client_address(context, self._credentials)
         attempt = await self._throttle.count(caller.username, address, now)
+        password_hash = await self._passwords.hash(wanted)
         keys = await self._keys.current()
 
         async def change(connection: Connection) -> pb.LoginResponse:
@@ -154,6 +152,14 @@ class IdentityService(pb_grpc.IdentityServicer):
         async with self._pool.connection() as connection:
             ended = await ended_tokens(connection, datetime.now(UTC) - TOKEN_LIFETIME - COMMITTED_WITHIN)
         return pb.GetEndedTokensResponse(generations=ended)
+
+
+def _possible(username: str) -> str:
+    """The name as it is compared; of one that nobody can have, the empty one, which is nobody's either."""
+    try:
+        return checked_username(username)
+    except Invalid:
+        return ""
 
 
 def _session(keys: SigningKeys, user: User, now: datetime, signed_in_at: datetime | None = None) -> pb.LoginResponse:
