@@ -45,6 +45,7 @@ def test_an_upload_comes_back_as_it_was(person: Person, stack: Any) -> None:
 def test_head_says_what_get_would_and_the_connection_goes_on(person: Person) -> None:
     canvas_id = person.new_canvas()
     file_id = person.upload(canvas_id, b"content")["file"]["id"]
+    until(lambda: person.canvas(canvas_id)["items"], lambda items: items[0]["file"]["status"] == "UPLOADED")
     for path in (f"/api/canvases/{canvas_id}", f"/api/files/{file_id}", f"/api/files/{file_id}/content"):
         head, got = person.call("HEAD", path, 200), person.call("GET", path, 200)
         assert head.content == b""

@@ -289,17 +289,18 @@ async def test_an_upload_that_nobody_finishes_is_given_up_with_an_event_and_its_
 async def test_giving_up_waits_for_a_forgetting_with_nothing_in_its_hands(files: Files, stack: Any) -> None:
     """A forgetting that waited for an upload that waits for it was a deadlock."""
     file, lock = await files.begin(10), f"files/forgotten/{files.person.organization_id}"
-    url, waiting = (
-        stack.env["DATABASE_URL"],
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
-    )
+    url = stack.env["DATABASE_URL"]
+    waiting = """
+        SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+    """
     async with open_pool(stack.settings, "files") as pool, await psycopg.AsyncConnection.connect(url) as forgetting:
         await forgetting.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [lock])
         with psycopg.connect(url) as database:
             database.execute("UPDATE files.upload SET expires_at = now() WHERE file_id = %s", [file.id])
         sweep = asyncio.create_task(Sweeper(pool, open_storage(stack.settings)).sweep())
         with psycopg.connect(url, autocommit=True) as database:
-            await until(lambda: database.execute(waiting).fetchone(), lambda row: row != (0,))
+            await until(lambda: database.execute(waiting, [lock]).fetchone(), lambda row: row != (0,))
         await forgetting.execute("SET LOCAL lock_timeout = '2s'")
         await forgetting.execute("UPDATE files.upload SET metadata = '' WHERE file_id = %s", [file.id])
         await forgetting.commit()

@@ -1,5 +1,6 @@
 """What the widgets hold of the running stack; how they look is for tests/browser."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -54,25 +55,29 @@ def test_one_event_is_in_every_table_and_rows_that_come_while_paused_wait(
 
 
 SLOW = """
-CREATE FUNCTION canvases.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+CREATE FUNCTION canvases.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared({lock}); RETURN NULL; END $$;
 CREATE TRIGGER slow AFTER INSERT ON canvases.outbox
 FOR EACH ROW WHEN (NEW.aggregate_id = '{canvas}') EXECUTE FUNCTION canvases.slow()
 """
-SLEEPING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
 
 
 def test_a_row_that_commits_after_one_with_a_higher_position_is_in_the_table_too(
     lab: labs.Lab, person: Person, canvas: str
 ) -> None:
     outbox, other = lab.views.outbox(), person.create_canvas("Quick")["id"]
-    lab.sql(SLOW.format(canvas=canvas))
+    lock = secrets.randbelow(2**31)
+    lab.sql(SLOW.format(canvas=canvas, lock=lock))
     try:
         with ThreadPoolExecutor(1) as pool:
-            slow = pool.submit(person.rename_canvas, canvas, "Slow")
-            until(lambda: lab.sql(SLEEPING), "its row is written, and not committed")
-            quick = person.rename_canvas(other, "Quicker")
-            until(lambda: "CanvasRenamed" in set(of(outbox.frame, other)["type"]), "the quicker one is shown")
-            assert not slow.done()
+            with lab.transaction() as held:
+                held.sql("SELECT pg_advisory_xact_lock(%s)", [lock])
+                slow = pool.submit(person.rename_canvas, canvas, "Slow")
+                until(lambda: lab.sql(WAITING, [lock]), "its row is written, and not committed")
+                quick = person.rename_canvas(other, "Quicker")
+                until(lambda: "CanvasRenamed" in set(of(outbox.frame, other)["type"]), "the quicker one is shown")
+                assert not slow.done()
             slow.result()
     finally:
         lab.sql("DROP FUNCTION canvases.slow() CASCADE")
