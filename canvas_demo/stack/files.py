@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,22 @@ def remember(path: Path, what: dict[str, Any], mode: int = 0o644) -> None:
     draft.touch(mode)
     draft.write_text(json.dumps(what, indent=2))
     draft.replace(path)
+
+
+def own_temporary_folder() -> Path:
+    """A folder of this user alone, which all stacks of this user on this machine share until it is restarted.
+
+    Raises StackError where somebody else has taken its name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"canvas-demo-{os.getuid()}"
+    advice = "Name another folder for temporary files with TMPDIR."
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"cannot make {folder}: {error.strerror}. {advice}") from error
+    if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+        raise StackError(f"{folder} is somebody else's. {advice}")
+    return folder
 
 
 def remove_tree(path: Path) -> None:

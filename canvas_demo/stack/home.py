@@ -12,7 +12,7 @@ from typing import Any
 from canvas_demo.kernel.settings import Settings
 from canvas_demo.stack.channel import is_running
 from canvas_demo.stack.errors import StackError
-from canvas_demo.stack.files import recall, remember
+from canvas_demo.stack.files import own_temporary_folder, recall, remember
 from canvas_demo.stack.ports import Book, choose
 
 PORT_SETTINGS = frozenset(name for name in Settings.model_fields if name.startswith("port_"))
@@ -85,7 +85,7 @@ def children_environment(settings: Settings) -> dict[str, str]:
 
 def choose_ports(settings: Settings, names: Iterable[str] = PORT_SETTINGS) -> Settings:
     """The settings with free ports, the same as last time where they are free; the home remembers them."""
-    book = Book(settings.cache / "ports.json", str(settings.home))
+    book = Book(own_temporary_folder() / "ports.json", str(settings.home))
     chosen = choose(settings.host, tuple(names), recall(settings.home / "ports.json"), book)
     remember(settings.home / "ports.json", chosen)
     return Settings(**(settings.model_dump() | chosen))

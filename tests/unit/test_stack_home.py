@@ -1,6 +1,7 @@
 """What a home remembers, and what wins over it."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,16 @@ def test_a_master_key_of_a_file_is_not_copied_into_the_home_and_reaches_the_stac
     assert capsys.readouterr().err == ""
     assert files.recall(settings.home / "secrets.json").keys() == {"secret"}
     assert home.children_environment(settings)["CANVAS_DEMO_MASTER_KEY_FILE"] == str(tmp_path / "master.key")
+
+
+def test_a_folder_for_temporary_files_that_is_no_folder_of_ours_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = files.own_temporary_folder()
+    assert own == files.own_temporary_folder()
+    assert own.stat().st_mode & 0o077 == 0
+    own.rename(tmp_path / "elsewhere")
+    own.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StackError, match="TMPDIR"):
+        files.own_temporary_folder()
