@@ -155,6 +155,8 @@ class Unit(ABC):
         await self.changes.until(
             lambda: self.is_ready or self.restarts > failures or not self.wanted or self.is_held_up
         )
+        if self.is_held_up:
+            self._say_what_is_missing()
 
     @abstractmethod
     async def kill(self) -> None:
@@ -171,9 +173,12 @@ class Unit(ABC):
     async def _until_due(self) -> None:
         while not (self.wanted and self.needs_are_met()):
             if self.wanted:
-                missing = ", ".join(need.component.name for need in self.needs if not need.is_ready)
-                self.state, self.detail = "waiting", f"for {missing}"
+                self._say_what_is_missing()
             await self.changes.next()
+
+    def _say_what_is_missing(self) -> None:
+        missing = ", ".join(need.component.name for need in self.needs if not need.is_ready)
+        self.state, self.detail = "waiting", f"for {missing}"
 
     async def _after_failure(self, error: BaseException) -> None:
         if not isinstance(error, StackError | OSError):

@@ -173,6 +173,7 @@ def test_what_waits_for_a_part_that_somebody_keeps_away_is_not_waited_for(lab: l
     with lab.faults.alone():
         lab.faults.stop("websockets-2")
         lab.faults.stop("kafka")
+        assert lab.command("start", "websockets-2").text == "websockets-2: waiting for kafka"
         assert lab.faults.start("websockets-2") == "waiting"
     until(lambda: set(lab.status()["state"]) <= READY, "what was stopped is back, the one after the other")
 
