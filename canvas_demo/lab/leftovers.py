@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from canvas_demo.stack.files import lock_at_once
+
 ENDING = ".session"
 
 
@@ -64,9 +66,7 @@ def undo_of_the_dead(folder: Path, undo: Callable[[Note], bool], kinds: Collecti
     """
     for path in sorted(folder.glob(f"*{ENDING}")):
         with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock_at_once(file):
                 continue  # it lives, or somebody undoes it just now
             notes = _open_notes(file)
             for number, note in sorted(notes.items(), reverse=True):

@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Self, TextIO
 
 from canvas_demo.lab.checks import NotYet, until
+from canvas_demo.stack.files import lock_at_once
 
 SECONDS = 600.0
 SAID_AFTER = 1.0
@@ -57,11 +58,8 @@ class Turns:
         if self._file or not self._path.exists():
             return ""
         with self._path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: who only looks is no holder
-            except BlockingIOError:
-                return self._holder()
-        return ""
+            # Shared: who only looks is no holder.
+            return "" if lock_at_once(file, fcntl.LOCK_SH) else self._holder()
 
     def _locked(self, timeout: float) -> TextIO:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,13 +75,7 @@ class Turns:
         return file
 
     def _wait(self, file: TextIO, timeout: float) -> None:
-        def taken() -> bool:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
+        taken = partial(lock_at_once, file)
         try:
             until(taken, "it is our turn", min(SAID_AFTER, timeout), every=0.05)
         except NotYet:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from canvas_demo.stack.errors import StackError
 
@@ -28,6 +28,15 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def lock_at_once(file: TextIO, how: int = fcntl.LOCK_EX) -> bool:
+    """Hold the lock of an open file, without waiting, until it is closed; False where somebody else has it."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def recall(path: Path) -> dict[str, Any]:

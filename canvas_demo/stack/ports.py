@@ -38,17 +38,15 @@ def choose(host: str, names: tuple[str, ...], keep: dict[str, int], book: "Book"
     """
     with book.of_others() as taken:
         chosen = _choose(host, names, keep, taken)
-        book.write(port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1)))
+        book.write(_all_of(chosen))
     return chosen
 
 
 def _choose(host: str, names: tuple[str, ...], keep: dict[str, int], taken: set[int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
-        size = BLOCKS.get(name, 1)
-        chosen[name] = next(
-            (base for base in _candidates(keep.get(name)) if _is_block_free(host, base, size, chosen, taken)), 0
-        )
+        size, gone = BLOCKS.get(name, 1), taken | _all_of(chosen)
+        chosen[name] = next((base for base in _candidates(keep.get(name)) if _is_block_free(host, base, size, gone)), 0)
         if not chosen[name]:
             message = f"found no free port between {LOWEST} and {HIGHEST} for {name} on {host}"
             raise StackError(message)
@@ -59,9 +57,12 @@ def _candidates(kept: int | None) -> list[int]:
     return ([kept] if kept else []) + [random.randrange(LOWEST, HIGHEST) for _ in range(TRIES)]  # noqa: S311  (no secret)
 
 
-def _is_block_free(host: str, base: int, size: int, chosen: dict[str, int], taken: set[int]) -> bool:
-    own = {port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1))}
-    return all(port not in own | taken and is_free(host, port) for port in range(base, base + size))
+def _all_of(chosen: dict[str, int]) -> set[int]:
+    return {port + at for name, port in chosen.items() for at in range(BLOCKS.get(name, 1))}
+
+
+def _is_block_free(host: str, base: int, size: int, taken: set[int]) -> bool:
+    return all(port not in taken and is_free(host, port) for port in range(base, base + size))
 
 
 class Book:
